@@ -1,0 +1,59 @@
+# Retail Lake. `make help` lists the commands; each makes the environments it needs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+AIRFLOW := .venv/bin/python
+GLUE := .venv-glue/bin/python
+SQL ?=
+DAYS ?= 3
+
+.PHONY: help setup lock demo up down status env athena test test-slow lint format bench bundle preflight
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+setup: ## make or reuse the two Python environments
+	@python3 -m include.environments
+
+lock: ## compile the environments' lock files anew
+	@python3 -m include.environments --lock
+
+demo: setup ## start everything, deliver three days of sample data, run the DAG for each, show the result
+	@$(GLUE) -m include.laptop demo --days $(DAYS)
+
+up: setup ## start the local AWS and Airflow, deploy to them
+	@$(GLUE) -m include.laptop up
+
+down: ## stop all of it
+	@test ! -x $(GLUE) || $(GLUE) -m include.laptop down
+
+status: ## what runs, and where
+	@$(GLUE) -m include.laptop status
+
+env: ## exports for any AWS client: eval "$$(make -s env)"
+	@$(GLUE) -m include.laptop env
+
+athena: ## run a query as an analyst: make athena SQL="SELECT …"
+	@$(GLUE) -m include.laptop athena "$$SQL"
+athena: export SQL := $(value SQL)
+
+test: setup ## all tests
+	@$(GLUE) -m pytest -q tests/unit/local_aws tests/unit/glue_jobs tests/unit/sample_data \
+		tests/unit/infrastructure tests/unit/laptop
+	@$(AIRFLOW) -m pytest -q tests --ignore tests/unit/local_aws --ignore tests/unit/glue_jobs \
+		--ignore tests/unit/sample_data --ignore tests/unit/infrastructure --ignore tests/unit/laptop
+
+lint: setup ## ruff, mypy, cfn-lint
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+	@.venv/bin/mypy --python-executable $(AIRFLOW) dags plugins include/lake
+	@.venv/bin/mypy --python-executable $(GLUE) glue_jobs include/local_aws include/laptop \
+		include/sample_data include/infrastructure include/environments
+	@.venv-glue/bin/cfn-lint include/infrastructure/*.yaml
+
+format: setup ## put the code into ruff's shape
+	@.venv/bin/ruff check --fix -q . ; .venv/bin/ruff format -q .
+
+bundle: setup ## build what MWAA and Glue get, into build/
+	@$(GLUE) -m include.infrastructure.bundle --out build
+
+preflight: bundle ## check the bundle against MWAA's own lists, offline
+	@$(GLUE) -m include.infrastructure.preflight --bundle build

@@ -1,0 +1,1 @@
+"""The two Python environments, made from compiled lock files and reused."""
