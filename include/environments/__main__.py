@@ -68,7 +68,7 @@ def find_uv() -> Path:
             venv.create(str(tools), with_pip=True, clear=True)
         except (subprocess.CalledProcessError, ImportError) as error:
             raise SetupError(
-                f"this python3 cannot make virtual environments ({error}): install python3-venv or uv"
+                f"this python3 cannot make virtual environments ({error}): get python3-venv or uv"
             ) from error
         run(tools / "bin" / "python", "-m", "pip", "install", "--quiet", "uv==" + UV_VERSION)
     return uv

@@ -1,0 +1,93 @@
+"""Process groups, ports and health checks: what supervising local servers needs."""
+
+import os
+import signal
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+STOP_SECONDS = 20.0
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Writes a file so that a reader sees the old or the new text, never a part of it."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text)
+    partial.replace(path)
+
+
+def stop_group(pid: int) -> None:
+    """SIGTERM to a process group, and SIGKILL to what of it is left after STOP_SECONDS."""
+    if not _signal_group(pid, signal.SIGTERM):
+        return
+    deadline = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < deadline:
+        _reap(pid)
+        if not _signal_group(pid, 0):
+            return
+        time.sleep(0.05)
+    _signal_group(pid, signal.SIGKILL)
+
+
+def _signal_group(pid: int, number: int) -> bool:
+    """False if no process of the group is left."""
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _reap(pid: int) -> None:
+    """Takes the exit code of a child that ended, so that it no longer counts as a process."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback that nobody listens on now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a loopback port."""
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def answers(url: str) -> Callable[[], bool]:
+    """A health check: the address answers a GET with a status below 400."""
+
+    def check() -> bool:
+        try:
+            with urllib.request.urlopen(url, timeout=2) as response:
+                return bool(response.status < 400)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    return check
+
+
+def leads_session(pid: int) -> bool:
+    """Whether the process is still there and leads a session of its own."""
+    try:
+        return os.getsid(pid) == pid
+    except ProcessLookupError:
+        return False
