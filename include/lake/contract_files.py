@@ -1,0 +1,231 @@
+"""Reads ``include/contracts``: lake.yaml and one ODCS v3.1.0 file per dataset.
+
+The files keep the shape of the Open Data Contract Standard v3.1.0, so its tools can read them.
+What the standard has no word for stands in ``customProperties``. Of the standard's optional
+keys only those that the lake acts upon are accepted: a key that nothing reads is a promise
+nobody keeps.
+"""
+
+import re
+from collections.abc import Mapping
+from importlib.resources.abc import Traversable
+from typing import Literal, cast
+
+from include.lake import contract_columns
+from include.lake.contracts import SALES_INPUTS, Column, Contract, Lake, Rule, Source
+from include.lake.odcs import API_VERSION, IDENTIFIER, custom_properties, zone
+from include.lake.shipped import shipped
+from include.lake.strict_yaml import ContractError, Cursor, parse
+
+_VERSION = r"[0-9]+\.[0-9]+\.[0-9]+"
+#: delivered format in the contract → (file format, kind of server it may come from)
+_S3_FORMATS = {"json": "jsonl", "csv": "csv", "parquet": "parquet"}
+_DATABASES = ("bronze", "silver", "gold", "ops", "analytics")
+
+
+def read_lake(root: Traversable | None = None) -> Lake:
+    """The lake of a folder of contracts (see ``contracts.load_lake``)."""
+    folder = shipped("include", "contracts") if root is None else root
+    files = {entry.name: entry for entry in folder.iterdir() if entry.name.endswith(".yaml")}
+    if "lake.yaml" not in files:
+        raise ContractError(f"{folder}:1: document: no lake.yaml; add it, it names the zone")
+    settings = _parse(files.pop("lake.yaml")).mapping(("time_zone", "databases"))
+    time_zone = zone(settings["time_zone"])
+    databases = settings["databases"].mapping(_DATABASES)
+    names = {layer: databases[layer].text(IDENTIFIER, "a database name") for layer in _DATABASES}
+    if not files:
+        raise ContractError(f"{folder}:1: document: there is no contract; add <dataset>.yaml")
+    return Lake(
+        time_zone=time_zone,
+        contracts=tuple(read_contract(files[name], time_zone) for name in sorted(files)),
+        **{f"{layer}_database": name for layer, name in names.items()},
+    )
+
+
+def read_contract(file: Traversable, time_zone: str) -> Contract:
+    """One contract.
+
+    Args:
+        file: ``<dataset>.yaml``.
+        time_zone: zone of timestamps for which the contract names none.
+
+    Raises:
+        ContractError: the file breaks the format.
+    """
+    top = _parse(file).mapping(
+        required=(
+            "apiVersion", "kind", "id", "name", "version", "status", "domain", "description",
+            "servers", "schema", "slaProperties", "team", "customProperties",
+        ),
+        optional=("tags",),
+    )  # fmt: skip
+    top["apiVersion"].one_of((API_VERSION,))
+    top["kind"].one_of(("DataContract",))
+    top["id"].text(r"[a-z0-9:._-]+", "an identifier")
+    top["status"].one_of(("active",))
+    top["domain"].text()
+    for tag in top["tags"].items() if "tags" in top else ():
+        tag.text()
+    dataset = top["name"].text(IDENTIFIER, "a dataset name (it becomes folder, table and task)")
+    if file.name != f"{dataset}.yaml":
+        top["name"].fail(f"{dataset!r} is not the file's name; call the file {dataset}.yaml")
+    custom = custom_properties(top["customProperties"], ("channel", "businessTime", "sales"))
+    schema = _schema(top["schema"], dataset)
+    columns = contract_columns.read_columns(schema["properties"], time_zone)
+    source = _source(top["servers"], _business_time(custom["businessTime"], columns))
+    _need_formats(schema["properties"], source, columns)
+    return Contract(
+        dataset=dataset,
+        version=top["version"].text(_VERSION, "a version like 1.0.0"),
+        title=schema["businessName"].text(),
+        owner=_owner(top["team"]),
+        description=_description(top["description"]),
+        source=source,
+        columns=columns,
+        rules=_rules(schema["quality"]) if "quality" in schema else (),
+        lateness_days=_lateness(top["slaProperties"]),
+        channel=custom["channel"].text(IDENTIFIER, "a channel name"),
+        sales=_sales(custom["sales"]),
+    )
+
+
+def _parse(file: Traversable) -> Cursor:
+    return parse(file.read_text(encoding="utf-8"), file.name)
+
+
+def _schema(cursor: Cursor, dataset: str) -> dict[str, Cursor]:
+    objects = cursor.items()
+    if len(objects) != 1:
+        cursor.fail("must list exactly one object; a further table is a contract of its own")
+    schema = objects[0].mapping(
+        ("name", "logicalType", "businessName", "properties"),
+        ("physicalName", "physicalType", "description", "dataGranularityDescription", "quality"),
+    )
+    schema["logicalType"].one_of(("object",))
+    schema["name"].one_of((dataset,))
+    for key in ("physicalName", "physicalType", "description", "dataGranularityDescription"):
+        if key in schema:
+            schema[key].text()
+    return schema
+
+
+def _description(cursor: Cursor) -> str:
+    parts = cursor.mapping(("purpose", "usage", "limitations"))
+    return " ".join(part.text() for part in parts.values())
+
+
+def _owner(cursor: Cursor) -> str:
+    team = cursor.mapping(("name",), ("description",))
+    return team["name"].text()
+
+
+def _lateness(cursor: Cursor) -> int:
+    days: dict[str, int] = {}
+    for item in cursor.items():
+        entry = item.mapping(("property", "value", "unit"), ("description", "element", "driver"))
+        name = entry["property"].one_of(("latency", "frequency"))
+        entry["unit"].one_of(("d",))
+        if name in days:
+            entry["property"].fail(f"{name} is given twice; keep one")
+        days[name] = entry["value"].integer(0 if name == "latency" else 1, 31)
+    for name in ("latency", "frequency"):
+        if name not in days:
+            cursor.fail(f"has no {name}; say how late (latency) and how often (frequency) in days")
+    if days["frequency"] != 1:
+        cursor.fail("frequency must be 1 d; the pipeline waits for every dataset every day")
+    return days["latency"]
+
+
+def _rules(cursor: Cursor) -> tuple[Rule, ...]:
+    rules: list[Rule] = []
+    for item in cursor.items():
+        entry = item.mapping(("name", "type", "engine", "implementation", "description"))
+        entry["type"].one_of(("custom",))
+        entry["engine"].one_of(("spark",))
+        name = entry["name"].text(IDENTIFIER, "a rule name")
+        if any(rule.name == name for rule in rules):
+            entry["name"].fail(f"rule {name} stands twice; quarantine reasons must tell them apart")
+        rules.append(Rule(name, entry["implementation"].text(), entry["description"].text()))
+    return tuple(rules)
+
+
+def _sales(cursor: Cursor) -> Mapping[str, str]:
+    return {name: value.text() for name, value in cursor.mapping(SALES_INPUTS).items()}
+
+
+def _business_time(cursor: Cursor, columns: tuple[Column, ...]) -> str:
+    name = cursor.text()
+    column = next((column for column in columns if column.name == name), None)
+    if column is None or column.type != "timestamp" or not column.required:
+        cursor.fail(f"{name!r} must be a required timestamp column; it decides the sale_date")
+    return name
+
+
+def _need_formats(cursor: Cursor, source: Source, columns: tuple[Column, ...]) -> None:
+    if source.format == "parquet":  # typed already
+        return
+    for column in columns:
+        dated = column.type in ("timestamp", "date") and column.derived is None
+        if dated and not column.formats:
+            cursor.fail(
+                f"column {column.name} has no logicalTypeOptions.format; dates in text files are "
+                f"never guessed. Add the pattern, e.g. format: yyyy-MM-dd"
+            )
+
+
+def _source(cursor: Cursor, business_time: str) -> Source:
+    servers = cursor.items()
+    if len(servers) != 1:
+        cursor.fail("must list exactly one server; the dataset comes from one place")
+    server = servers[0].entries()
+    if "type" not in server:
+        servers[0].fail("missing type; use s3 or postgres")
+    if server["type"].one_of(("s3", "postgres")) == "s3":
+        return _s3_source(servers[0], business_time)
+    return _postgres_source(servers[0], business_time)
+
+
+def _s3_source(cursor: Cursor, business_time: str) -> Source:
+    server = cursor.mapping(
+        ("server", "type", "location", "format"), ("delimiter", "description", "customProperties")
+    )
+    delivered = server["format"].one_of(_S3_FORMATS)
+    if delivered == "json" and "delimiter" not in server:
+        cursor.fail("missing delimiter; JSON is read line by line, so say delimiter: new_line")
+    if "delimiter" in server:
+        server["delimiter"].one_of(("new_line",))
+    location = server["location"].text()
+    if not re.fullmatch(r"s3://\{lake_bucket\}/bronze/[a-z0-9_]+/", location):
+        server["location"].fail("must be s3://{lake_bucket}/bronze/<dataset>/, the drop's folder")
+    options: dict[str, str] = {}
+    if "customProperties" in server:
+        custom = custom_properties(server["customProperties"], (), ("readerOptions",))
+        options = {name: value.text() for name, value in custom["readerOptions"].entries().items()}
+    return Source(
+        kind="s3_drop",
+        format=cast("Literal['jsonl', 'csv', 'parquet']", _S3_FORMATS[delivered]),
+        options=options,
+        business_time=business_time,
+        server=server["server"].text(),
+    )
+
+
+def _postgres_source(cursor: Cursor, business_time: str) -> Source:
+    server = cursor.mapping(
+        ("server", "type", "host", "port", "database", "schema", "customProperties"),
+        ("description",),
+    )
+    for key in ("host", "database"):
+        server[key].text(r"\{secret\.[a-z]+\}", "a placeholder for a field of the secret")
+    server["port"].integer(1, 65535)
+    custom = custom_properties(server["customProperties"], ("table", "secret"))
+    return Source(
+        kind="postgres",
+        format="parquet",
+        options={},
+        business_time=business_time,
+        server=server["server"].text(),
+        schema=server["schema"].text(IDENTIFIER, "a schema name"),
+        table=custom["table"].text(IDENTIFIER, "a table name"),
+        secret=custom["secret"].text(IDENTIFIER, "the name of a secret of the deployment"),
+    )

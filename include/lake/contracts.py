@@ -1,0 +1,229 @@
+"""The types of a data contract, and the lake they make together.
+
+One contract per dataset says everything the pipeline knows of a source: schema, keys, personal
+data, rules, where it comes from, how late it may be and what it contributes to ``sales``. DAG,
+job arguments, catalog tables and checks follow from it. The files are Open Data Contract
+Standard v3.1.0; ``include.lake.contract_files`` reads them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from importlib.resources.abc import Traversable
+from typing import Literal
+
+from include.lake.strict_yaml import ContractError
+
+__all__ = [
+    "SALES_INPUTS",
+    "Column",
+    "Contract",
+    "ContractError",
+    "Lake",
+    "Rule",
+    "Source",
+    "load_lake",
+]
+
+ColumnType = Literal["string", "integer", "decimal", "timestamp", "date", "boolean"]
+
+#: What a contract's ``sales`` mapping must give, each a Spark SQL expression over clean columns.
+#: ``customer_id`` is the personal value that the job turns into ``customer_token``; channel,
+#: calculated_total, amount_matches and the provenance columns are added by the job.
+SALES_INPUTS: tuple[str, ...] = (
+    "transaction_id",
+    "sold_at",
+    "product_id",
+    "product_name",
+    "category",
+    "quantity",
+    "unit_price",
+    "total_amount",
+    "customer_id",
+    "region",
+    "store_id",
+    "payment_method",
+    "is_return",
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the clean table, in the order of the contract.
+
+    Attributes:
+        name: name in silver (snake_case).
+        source: name in the delivered file; equals ``name`` for a derived column.
+        type: logical type; ``integer`` is a 64-bit integer.
+        precision: decimal digits in all, for decimals.
+        scale: decimal digits after the point, for decimals.
+        required: a null (or blank text) is quarantined as ``required:<name>``.
+        primary_key: position in the key from 1, or None.
+        formats: Spark datetime patterns, tried in order.
+        time_zone: zone of a timestamp written without one.
+        minimum: smallest allowed value.
+        exclusive_minimum: every value must be above it.
+        maximum: largest allowed value.
+        pattern: regular expression that the text must match as a whole.
+        accepted: closed list of values; empty means any.
+        aliases: lower-cased spelling to accepted value.
+        derived: Spark SQL expression over the columns before this one, or None.
+        classification: ``restricted`` marks personal data.
+        description: for the catalog.
+    """
+
+    name: str
+    source: str
+    type: ColumnType
+    precision: int | None = None
+    scale: int | None = None
+    required: bool = False
+    primary_key: int | None = None
+    formats: tuple[str, ...] = ()
+    time_zone: str | None = None
+    minimum: Decimal | None = None
+    exclusive_minimum: Decimal | None = None
+    maximum: Decimal | None = None
+    pattern: str | None = None
+    accepted: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    derived: str | None = None
+    classification: str | None = None
+    description: str = ""
+
+    @property
+    def sql_type(self) -> str:
+        """The type as Spark, Hive and the Glue catalog write it, e.g. ``decimal(18,2)``."""
+        if self.type == "decimal":
+            return f"decimal({self.precision},{self.scale})"
+        return "bigint" if self.type == "integer" else self.type
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A condition over a whole row: a Spark SQL boolean that must be true (null is not true)."""
+
+    name: str
+    expression: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a dataset comes from.
+
+    Attributes:
+        kind: ``s3_drop`` (somebody puts files, ``_SUCCESS`` last) or ``postgres`` (we extract).
+        format: of the bronze files.
+        options: reader options, e.g. ``{"header": "true"}`` for CSV.
+        business_time: column whose business day is the row's sale_date.
+        server: name of the server entry in the contract.
+        schema: database schema, for ``postgres``.
+        table: database table, for ``postgres``.
+        secret: which secret of the deployment opens it (``tills``), for ``postgres``.
+    """
+
+    kind: Literal["s3_drop", "postgres"]
+    format: Literal["jsonl", "csv", "parquet"]
+    options: Mapping[str, str]
+    business_time: str
+    server: str
+    schema: str | None = None
+    table: str | None = None
+    secret: str | None = None
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One dataset, from delivery to its share of ``sales``.
+
+    Attributes:
+        dataset: its name; bronze folder, ``clean_<dataset>`` and task ids follow from it.
+        lateness_days: how many days before its arrival a row's business day may lie.
+        channel: value of ``sales.channel``.
+        sales: each of SALES_INPUTS to a Spark SQL expression over the clean columns.
+    """
+
+    dataset: str
+    version: str
+    title: str
+    owner: str
+    description: str
+    source: Source
+    columns: tuple[Column, ...]
+    rules: tuple[Rule, ...]
+    lateness_days: int
+    channel: str
+    sales: Mapping[str, str]
+
+    @property
+    def clean_table(self) -> str:
+        """Name of the dataset's silver table."""
+        return f"clean_{self.dataset}"
+
+    @property
+    def delivered_columns(self) -> tuple[Column, ...]:
+        """The columns that the files must have (all but the derived ones)."""
+        return tuple(column for column in self.columns if column.derived is None)
+
+    def column(self, name: str) -> Column:
+        """The column of that name.
+
+        Raises:
+            KeyError: the contract has no such column.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"contract {self.dataset} has no column {name}")
+
+
+@dataclass(frozen=True)
+class Lake:
+    """What all datasets share.
+
+    Attributes:
+        time_zone: IANA zone of the business day; every ingest_date and sale_date is a day of it.
+        contracts: in alphabetical order of their dataset.
+    """
+
+    time_zone: str
+    bronze_database: str
+    silver_database: str
+    gold_database: str
+    ops_database: str
+    analytics_database: str
+    contracts: tuple[Contract, ...]
+
+    @property
+    def max_lateness_days(self) -> int:
+        """The longest lateness of any contract."""
+        return max(contract.lateness_days for contract in self.contracts)
+
+    def contract(self, dataset: str) -> Contract:
+        """The contract of that dataset.
+
+        Raises:
+            KeyError: there is none; the message lists those there are.
+        """
+        for contract in self.contracts:
+            if contract.dataset == dataset:
+                return contract
+        known = ", ".join(contract.dataset for contract in self.contracts)
+        raise KeyError(f"no contract for {dataset}; include/contracts has: {known}")
+
+
+def load_lake(root: Traversable | None = None) -> Lake:
+    """The lake of a folder of contracts.
+
+    Args:
+        root: the folder with ``lake.yaml`` and one ``<dataset>.yaml`` per dataset (a Path, or a
+            zipfile.Path); by default the one shipped beside this package, also inside a zip.
+
+    Raises:
+        ContractError: a file breaks the contract format; names file, line, key and fix.
+    """
+    # Imported late: the reader builds these types, so it imports this module.
+    from include.lake import contract_files
+
+    return contract_files.read_lake(root)
