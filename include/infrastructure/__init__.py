@@ -1,0 +1,1 @@
+"""Templates and scripts that put Retail Lake into an AWS account, or into the laptop's."""
