@@ -1,0 +1,81 @@
+"""Small JSON documents and listings in S3."""
+
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from airflow.sdk.exceptions import AirflowException
+from botocore.exceptions import ClientError
+
+from retail_lake.hooks.retries import ADAPTIVE_RETRIES
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Return (bucket, key) of an `s3://bucket/key` address."""
+    parts = urlsplit(uri)
+    if parts.scheme != "s3" or not parts.netloc:
+        raise ValueError(f"{uri!r} is not an s3://bucket/key address")
+    return parts.netloc, parts.path.lstrip("/")
+
+
+class DocumentsHook(S3Hook):
+    """Reads and writes small text and JSON objects; lists prefixes completely."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if not kwargs.get("config"):
+            kwargs["config"] = ADAPTIVE_RETRIES
+        super().__init__(*args, **kwargs)
+
+    def read_text(self, uri: str) -> str:
+        """Return the UTF-8 text of an object; AirflowException naming it if there is none."""
+        bucket, key = split_uri(uri)
+        try:
+            body = self.get_conn().get_object(Bucket=bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                raise AirflowException(f"{uri} does not exist") from error
+            raise
+        return str(body.decode("utf-8"))
+
+    def read_document(self, uri: str) -> dict[str, Any]:
+        """Return the JSON object stored at the address."""
+        document = json.loads(self.read_text(uri))
+        if not isinstance(document, dict):
+            raise AirflowException(f"{uri} is not a JSON object")
+        return document
+
+    def write_text(self, uri: str, text: str, content_type: str = "application/json") -> None:
+        """Put the text as one object (atomic: readers see the old or the new one)."""
+        bucket, key = split_uri(uri)
+        self.get_conn().put_object(
+            Bucket=bucket, Key=key, Body=text.encode("utf-8"), ContentType=content_type
+        )
+
+    def write_document(self, uri: str, document: dict[str, Any]) -> None:
+        """Put a JSON object with sorted keys."""
+        self.write_text(uri, json.dumps(document, sort_keys=True, default=str))
+
+    def read_lines(self, prefix_uri: str) -> str:
+        """Return the joined text of every object under a prefix, in key order."""
+        objects = self.objects(prefix_uri)
+        bucket, _ = split_uri(prefix_uri)
+        texts = [self.read_text(f"s3://{bucket}/{item['key']}") for item in objects]
+        return "".join(text if text.endswith("\n") or not text else f"{text}\n" for text in texts)
+
+    def objects(self, prefix_uri: str) -> list[dict[str, Any]]:
+        """List every object under a prefix, sorted by key.
+
+        Returns:
+            Dicts of `key` (in the bucket), `size` (bytes) and `etag` (without quotes).
+        """
+        bucket, prefix = split_uri(prefix_uri)
+        pages = self.get_conn().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return sorted(
+            (
+                {"key": item["Key"], "size": item["Size"], "etag": item["ETag"].strip('"')}
+                for page in pages
+                for item in page.get("Contents", ())
+            ),
+            key=lambda item: str(item["key"]),
+        )

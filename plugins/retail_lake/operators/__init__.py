@@ -1,0 +1,1 @@
+"""Operators: one movement of data per module."""

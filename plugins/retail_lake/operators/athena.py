@@ -1,0 +1,163 @@
+"""Run one Athena statement once per attempt, and report what it scanned."""
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.amazon.aws.links.athena import AthenaQueryResultsLink
+from airflow.providers.amazon.aws.operators.athena import AthenaOperator
+from airflow.providers.amazon.aws.triggers.athena import AthenaTrigger
+from airflow.providers.amazon.aws.utils import validate_execute_complete_event
+from airflow.sdk.exceptions import AirflowException
+
+from retail_lake.attempts import attempt_token
+from retail_lake.hooks.retries import ADAPTIVE_RETRIES
+
+UNFINISHED = ("QUEUED", "RUNNING")
+
+
+class ReleaseAthenaOperator(AthenaOperator):
+    """Runs a statement with an idempotency token of its own and fails with Athena's reason.
+
+    House defaults over the provider's operator, and why:
+
+    - `client_request_token` is made of (dag, run, task, attempt, SQL): a statement that is
+      submitted again after a crash is the same execution, a retry or a clear is a new one.
+    - Looks every 2 s, not every 30. A statement that ends within `patience` is waited for in the
+      worker, which is cheaper than a deferral's two process starts; a longer one is deferred.
+    - The state is read again at the end: only SUCCEEDED is success, everything else fails with
+      StateChangeReason, also after a deferral.
+
+    Args:
+        query: the statement (templated).
+        outputs: facts to hand on in the result (templated), e.g. the name of the table made.
+        patience: how long to wait in the worker before deferring.
+        query_timeout: longest wait for the statement.
+    """
+
+    template_fields: Sequence[str] = ("catalog", "database", "outputs", "query", "workgroup")
+
+    def __init__(
+        self,
+        *,
+        query: str,
+        database: str,
+        workgroup: str,
+        outputs: dict[str, str] | None = None,
+        sleep_time: int = 2,
+        patience: timedelta = timedelta(seconds=10),
+        query_timeout: timedelta = timedelta(minutes=45),
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("botocore_config", ADAPTIVE_RETRIES)
+        super().__init__(
+            query=query,
+            database=database,
+            workgroup=workgroup,
+            sleep_time=sleep_time,
+            max_polling_attempts=int(query_timeout.total_seconds() // sleep_time),
+            deferrable=True,
+            **kwargs,
+        )
+        self.outputs = outputs or {}
+        self.patience = patience
+        self.query_timeout = query_timeout
+
+    def execute(self, context: Any) -> Any:
+        """Submit the statement and wait for it, deferred if it takes longer than `patience`.
+
+        Returns:
+            As `result`.
+        """
+        ti = context["ti"]
+        self.client_request_token = attempt_token(ti, ti.try_number, self.workgroup, self.query)
+        self.query_execution_id = self.hook.run_query(
+            self.query,
+            {"Database": self.database, "Catalog": self.catalog},
+            self.result_configuration,
+            self.client_request_token,
+            self.workgroup,
+        )
+        ti.xcom_push(
+            key="aws_run",
+            value={"service": "athena", "query_execution_id": self.query_execution_id},
+        )
+        AthenaQueryResultsLink.persist(
+            context=context,
+            operator=self,
+            region_name=self.hook.conn_region_name,
+            aws_partition=self.hook.conn_partition,
+            query_execution_id=self.query_execution_id,
+        )
+        deadline = time.monotonic() + self.patience.total_seconds()
+        while self.hook.check_query_status(self.query_execution_id) in UNFINISHED:
+            if time.monotonic() >= deadline:
+                self.defer(
+                    trigger=AthenaTrigger(
+                        query_execution_id=self.query_execution_id,
+                        waiter_delay=self.sleep_time,
+                        waiter_max_attempts=self.max_polling_attempts,
+                        aws_conn_id=self.aws_conn_id,
+                        region_name=self.region_name,
+                        verify=self.verify,
+                        botocore_config=self.botocore_config,
+                    ),
+                    method_name="execute_complete",
+                    timeout=self.query_timeout + timedelta(minutes=5),
+                )
+            time.sleep(0.5)
+        return self.execute_complete(
+            context, {"status": "success", "value": self.query_execution_id}
+        )
+
+    def execute_complete(self, context: Any, event: dict[str, Any] | None = None) -> Any:
+        """Require SUCCEEDED and return `result`."""
+        self.query_execution_id = str(validate_execute_complete_event(event)["value"])
+        execution = self.hook.get_query_info(self.query_execution_id)["QueryExecution"]
+        status = execution["Status"]
+        if status["State"] in UNFINISHED:
+            raise AirflowException(
+                f"Athena query {self.query_execution_id} is still {status['State']} after "
+                f"{self.query_timeout}: {(event or {}).get('message', 'no message')}"
+            )
+        if status["State"] != "SUCCEEDED":
+            raise AirflowException(
+                f"Athena query {self.query_execution_id} ended {status['State']}: "
+                f"{status.get('StateChangeReason') or 'no reason given'}"
+            )
+        return self.result(context, execution)
+
+    def result(self, context: Any, execution: dict[str, Any]) -> dict[str, Any]:
+        """Return the statement's facts for XCom.
+
+        Args:
+            context: the task's context.
+            execution: Athena's QueryExecution, SUCCEEDED.
+
+        Returns:
+            `query_execution_id`, `bytes_scanned`, `milliseconds` and what `outputs` says.
+        """
+        statistics = execution.get("Statistics", {})
+        facts = {
+            "query_execution_id": execution["QueryExecutionId"],
+            "bytes_scanned": int(statistics.get("DataScannedInBytes", 0)),
+            "milliseconds": int(statistics.get("TotalExecutionTimeInMillis", 0)),
+        }
+        self.log.info("Athena query succeeded: %s", facts)
+        return {**facts, **self.outputs}
+
+    def rows(self, execution: dict[str, Any]) -> list[dict[str, str | None]]:
+        """Return the result of a SELECT: one dict per row, every value as text, NULL as None."""
+        pages = self.hook.get_conn().get_paginator("get_query_results").paginate(
+            QueryExecutionId=execution["QueryExecutionId"]
+        )
+        lines = [
+            [cell.get("VarCharValue") for cell in row["Data"]]
+            for page in pages
+            for row in page["ResultSet"]["Rows"]
+        ]
+        if not lines:
+            return []
+        header = [str(name) for name in lines[0]]
+        return [dict(zip(header, line, strict=True)) for line in lines[1:]]
