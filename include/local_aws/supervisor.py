@@ -19,7 +19,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from include.local_aws.processes import leads_session, replace_text, stop_group
+from include.local_aws.processes import (
+    adopt_orphans,
+    leads_session,
+    replace_text,
+    stop_group,
+)
 
 LOG_LINES = 25
 
@@ -36,7 +41,7 @@ class Service:
         name: Names its log and its line in `status`.
         argv: The command.
         env: Variables added to the supervisor's own.
-        healthy: True once the service answers; asked every 0.1 s. None for a task.
+        healthy: True once the service answers; asked every 0.1 s. None: nobody waits for it.
         task: A command that must end with exit code 0 before the next service starts.
         seconds: How long it may take to become healthy, or to end if it is a task.
         cwd: Its working folder.
@@ -64,6 +69,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Starts everything and watches it; returns 0 after a signal, 1 after a failure."""
+        adopt_orphans()
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         error = ""
@@ -107,7 +113,7 @@ class Supervisor:
                 return
             if ended is not None:
                 raise SupervisorError(self._explain(service.name, f"ended with exit code {ended}"))
-            if not service.task and service.healthy is not None and service.healthy():
+            if not service.task and (service.healthy is None or service.healthy()):
                 self._states[service.name] = "running"
                 return
             if time.monotonic() > deadline:

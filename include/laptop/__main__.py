@@ -1,0 +1,176 @@
+"""The lake on a laptop: `make up`, `down`, `status`, `env`, `athena`, `demo`."""
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import time
+import urllib.error
+from pathlib import Path
+
+from include.laptop import stack
+from include.local_aws import supervisor
+from include.local_aws.__main__ import print_status
+
+STATE = stack.ROOT / ".local"
+POOLS = {"glue": "the one Glue crawler and job at a time that our account allows"}
+
+
+def main() -> int:
+    """Runs one command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m include.laptop", description=__doc__)
+    parser.add_argument("--state", type=Path, default=STATE, help="state folder (.local)")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, text in (
+        ("up", "start everything and deploy to it"),
+        ("down", "stop everything"),
+        ("status", "what runs"),
+        ("env", "print the exports for any AWS client"),
+        ("run", "the supervisor itself, in the foreground"),
+        ("databases", "make the databases (a step of up)"),
+        ("install", "give Airflow its bundle (a step of up)"),
+    ):
+        add_state(commands.add_parser(name, help=text))
+    athena = commands.add_parser("athena", help="run a query as an analyst")
+    athena.add_argument("sql")
+    add_state(athena)
+    demo = commands.add_parser("demo", help="run the daily DAG over sample days and show it")
+    demo.add_argument("--days", type=int, default=3, help="how many days (3)")
+    add_state(demo)
+    arguments = parser.parse_args()
+    folder: Path = arguments.state.resolve()
+    try:
+        return COMMANDS[arguments.command](folder, arguments) or 0
+    except supervisor.SupervisorError as error:
+        print(f"{arguments.command}: {error}", file=sys.stderr)
+        return 1
+
+
+def add_state(parser: argparse.ArgumentParser) -> None:
+    """Lets --state stand after the command too."""
+    parser.add_argument("--state", type=Path, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+
+def up(folder: Path, _: argparse.Namespace) -> None:
+    """Starts the stack unless it runs, and waits until the DAGs are known to Airflow."""
+    if supervisor.status(folder)["state"] == "ready":
+        return
+    laptop = stack.before_start(folder)
+    command = (sys.executable, "-m", "include.laptop", "run", "--state", str(folder))
+    supervisor.start_detached(folder, command, {}, seconds=400)
+    token = laptop.airflow.token()
+    for name, description in POOLS.items():
+        body = {"name": name, "slots": 1, "description": description, "include_deferred": True}
+        try:
+            laptop.airflow.call("POST", "/api/v2/pools", body, token=token)
+        except urllib.error.HTTPError as error:
+            if error.code != 409:  # it is there already
+                raise
+    _wait_for_dags(laptop, token)
+
+
+def _wait_for_dags(laptop: stack.Laptop, token: str) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        errors = laptop.airflow.call("GET", "/api/v2/importErrors", token=token)["import_errors"]
+        if errors:
+            raise supervisor.SupervisorError(f"Airflow cannot import a DAG: {errors[0]}")
+        if laptop.airflow.call("GET", "/api/v2/dags", token=token)["total_entries"]:
+            return
+        time.sleep(0.3)
+    raise supervisor.SupervisorError("Airflow found no DAG in 60 s; see logs/dag-processor.log")
+
+
+def down(folder: Path, _: argparse.Namespace) -> None:
+    """Stops everything that `up` started."""
+    print("stopped" if supervisor.stop(folder) else "nothing runs")
+
+
+def status(folder: Path, _: argparse.Namespace) -> int:
+    """Prints what runs; 1 if it is not all of it."""
+    print_status(folder)
+    now = supervisor.status(folder)["state"]
+    if now == "ready":
+        print(f"Airflow: {stack.at(folder).airflow.url}")
+    return 0 if now == "ready" else 1
+
+
+def env(folder: Path, _: argparse.Namespace) -> int:
+    """Prints the exports; 1 if nothing runs."""
+    if supervisor.status(folder)["state"] != "ready":
+        print("nothing runs here: `make up` first", file=sys.stderr)
+        return 1
+    laptop = stack.at(folder)
+    exports = {**laptop.exports(), "AIRFLOW_TOKEN": laptop.airflow.token()}
+    for name, value in exports.items():
+        print(f"export {name}={shlex.quote(value)}")
+    return 0
+
+
+def run(folder: Path, _: argparse.Namespace) -> int:
+    """The supervisor process."""
+    return supervisor.Supervisor(folder, stack.at(folder).services()).run()
+
+
+def databases(folder: Path, _: argparse.Namespace) -> None:
+    """Makes the databases of the tills and of Airflow if they are not there."""
+    from include.laptop import tills
+
+    tills.create_databases(stack.at(folder))
+
+
+def install(folder: Path, _: argparse.Namespace) -> None:
+    """Builds the bundle and installs it into Airflow's home."""
+    laptop = stack.at(folder)
+    bundle = folder / "bundle"
+    command = [sys.executable, "-m", "include.infrastructure.bundle", "--out", str(bundle)]
+    command += ["--deployment", str(laptop.deployment)]
+    subprocess.run(command, check=True, cwd=stack.ROOT)
+    laptop.airflow.install(bundle / "mwaa")
+
+
+def athena(folder: Path, arguments: argparse.Namespace) -> int:
+    """Prints the result of a query in the analysts' workgroup."""
+    if supervisor.status(folder)["state"] != "ready":
+        print("nothing runs here: `make up` first", file=sys.stderr)
+        return 1
+    if not arguments.sql.strip():
+        print('no query: make athena SQL="SELECT …"', file=sys.stderr)
+        return 2
+    from include.laptop import queries
+
+    laptop = stack.at(folder)
+    os.environ.update(laptop.aws.exports())
+    workgroup = laptop.outputs()["AnalystsWorkgroup"]
+    try:
+        columns, rows, scanned = queries.run(arguments.sql, workgroup, "sales_analytics")
+    except queries.QueryError as error:
+        print(f"athena: {error}", file=sys.stderr)
+        return 1
+    print(queries.as_table(columns, rows))
+    print(f"{len(rows)} rows, {scanned:,} bytes scanned", file=sys.stderr)
+    return 0
+
+
+def demo(folder: Path, arguments: argparse.Namespace) -> int:
+    """Starts the stack and shows the DAG at work; 1 if a number is not what was planted."""
+    if not 1 <= arguments.days <= 30:
+        print("demo: --days must be 1 to 30", file=sys.stderr)
+        return 2
+    from include.laptop import demo as demonstration
+
+    print("starting the embedded AWS and Airflow", flush=True)
+    up(folder, arguments)
+    laptop = stack.at(folder)
+    os.environ.update(laptop.aws.exports())
+    return demonstration.show(laptop, arguments.days)
+
+
+COMMANDS = {
+    function.__name__: function
+    for function in (up, down, status, env, run, databases, install, athena, demo)
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

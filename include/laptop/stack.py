@@ -1,0 +1,122 @@
+"""The whole stack of a state folder: embedded AWS, data plane, Airflow."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from include.laptop import airflow
+from include.local_aws import stack as aws
+from include.local_aws.supervisor import Service
+
+ROOT = Path(__file__).resolve().parents[2]
+TILLS_DATABASE = "tills"
+TILLS_USER = "lake_reader"
+
+
+@dataclass(frozen=True)
+class Laptop:
+    """Everything that `make up` starts, below one folder."""
+
+    folder: Path
+    aws: aws.Stack
+    airflow: airflow.Airflow
+
+    @property
+    def deployment(self) -> Path:
+        """Where the deploy command writes the stack's outputs."""
+        return self.folder / "deployment.json"
+
+    def services(self) -> list[Service]:
+        """The services and one-time tasks in the order in which they start."""
+        exports = self.aws.exports()
+        state = ("--state", str(self.folder))
+        deploy = aws.python(
+            "include.infrastructure.deploy",
+            environment="local",
+            deployment=self.deployment,
+            tills_host=exports["LOCAL_RDS_HOST"],
+            tills_port=exports["LOCAL_RDS_PORT"],
+            tills_database=TILLS_DATABASE,
+            tills_user=TILLS_USER,
+        )
+        task = [sys.executable, "-m", "include.laptop"]
+        return [
+            *self.aws.services(),
+            Service("databases", [*task, "databases", *state], exports, task=True, cwd=ROOT),
+            Service(
+                "deploy",
+                deploy,
+                {**exports, "TILLS_PASSWORD": self.tills_password},
+                task=True,
+                seconds=180,
+                cwd=ROOT,
+            ),
+            Service("install", [*task, "install", *state], exports, task=True, cwd=ROOT),
+            *self.airflow.services(exports),
+        ]
+
+    @property
+    def tills_password(self) -> str:
+        """Of the read-only user that the extract logs in with."""
+        return self.airflow.keys["password"]
+
+    def outputs(self) -> dict[str, str]:
+        """The data-plane stack's outputs.
+
+        Raises:
+            SystemExit: If nothing is deployed yet.
+        """
+        if not self.deployment.exists():
+            sys.exit("nothing is deployed here yet: run `make up`")
+        outputs: dict[str, str] = json.loads(self.deployment.read_text())["outputs"]
+        return outputs
+
+    def exports(self) -> dict[str, str]:
+        """What `make env` prints."""
+        outputs = self.outputs()
+        rds = self.aws.exports()
+        return {
+            **self.aws.exports(),
+            "LAKE_BUCKET": outputs["LakeBucket"],
+            "RESULTS_BUCKET": outputs["ResultsBucket"],
+            "SCRIPTS_BUCKET": outputs["ScriptsBucket"],
+            "PIPELINE_WORKGROUP": outputs["PipelineWorkgroup"],
+            "ANALYSTS_WORKGROUP": outputs["AnalystsWorkgroup"],
+            "ALERT_TOPIC_ARN": outputs["AlertTopicArn"],
+            "POSTGRES_URL": "postgresql://{}:{}@{}:{}/{}".format(
+                rds["LOCAL_RDS_USER"],
+                rds["LOCAL_RDS_PASSWORD"],
+                rds["LOCAL_RDS_HOST"],
+                rds["LOCAL_RDS_PORT"],
+                TILLS_DATABASE,
+            ),
+            "AIRFLOW_URL": self.airflow.url,
+            "AIRFLOW_USER": airflow.USER,
+            "AIRFLOW_PASSWORD": self.airflow.keys["password"],
+        }
+
+
+def at(folder: Path) -> Laptop:
+    """The stack of a state folder."""
+    local = aws.at(folder / "aws")
+    return Laptop(folder, local, airflow.at(folder / "airflow", _airflow_python(), _server(local)))
+
+
+def before_start(folder: Path) -> Laptop:
+    """The stack of a folder that is about to start, on ports that are free."""
+    aws.before_start(folder / "aws")
+    airflow.before_start(folder / "airflow")
+    return at(folder)
+
+
+def _airflow_python() -> Path:
+    return ROOT / ".venv" / "bin" / "python"
+
+
+def _server(local: aws.Stack) -> Mapping[str, str]:
+    exports = local.exports()
+    return {
+        name: exports[f"LOCAL_RDS_{name.upper()}"] for name in ("host", "port", "user", "password")
+    }
