@@ -1,4 +1,4 @@
-"""What every service of the front shares: where MiniStack is, where state is kept, how errors look."""
+"""What all services of the front share: MiniStack, the state folder, AWS errors, the shutdown."""
 
 import json
 import os

@@ -1,22 +1,28 @@
-"""One real MiniStack for the whole test session, and what the services of the front are built on."""
+"""One real MiniStack for the whole test session, and what the services of the front build on."""
 
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import boto3
 import pytest
 from botocore.config import Config
 
-from include.local_aws.front.context import Context
+from include.local_aws import catalog, crawlers
+from include.local_aws.front.context import Context, Handler
+from include.local_aws.front.server import FrontServer
 
 START_SECONDS = 60
 ROOT = Path(__file__).parents[3]
@@ -127,3 +133,38 @@ def bucket(ministack: str, unique: str) -> str:
     name = f"bucket-{unique}"
     aws_client("s3", ministack).create_bucket(Bucket=name)
     return name
+
+
+@pytest.fixture
+def front(context: Context) -> Iterator[str]:
+    """URL of a running front over `context`, with the services that need no other process."""
+    port = free_port()
+    served = replace(context, front_url=f"http://127.0.0.1:{port}")
+    with serving(served, catalog.actions(served) | crawlers.actions(served)) as url:
+        yield url
+
+
+@contextmanager
+def serving(context: Context, handlers: Mapping[str, Handler]) -> Iterator[str]:
+    """Serve handlers at the context's own URL, and MiniStack behind them."""
+    server = FrontServer(int(urlsplit(context.front_url).port or 0), context.endpoint, handlers)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield context.front_url
+    finally:
+        server.shutdown()
+        server.server_close()
+        context.shutdown()
+
+
+@pytest.fixture
+def glue(front: str) -> Any:
+    """A Glue client of the running front."""
+    return aws_client("glue", front)
+
+
+@pytest.fixture
+def s3(ministack: str) -> Any:
+    """An S3 client of MiniStack."""
+    return aws_client("s3", ministack)

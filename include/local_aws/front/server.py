@@ -1,0 +1,162 @@
+"""HTTP server of the front: actions with a handler are answered here, all others by MiniStack.
+
+AWS JSON 1.1: the X-Amz-Target header names the action, body and answer are JSON, an error is an
+HTTP status with `__type` in the body and `x-amzn-ErrorType` in the headers.
+"""
+
+import json
+import logging
+import uuid
+from collections.abc import Iterable, Mapping
+from http.client import HTTPConnection, HTTPException
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from include.local_aws.front.context import AwsError, Handler
+
+log = logging.getLogger(__name__)
+
+FORWARD_SECONDS = 120
+HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "upgrade", "te"}
+INTERNAL_ERRORS = {"AmazonAthena": "InternalServerException"}
+"""X-Amz-Target prefix -> its name for "our fault", where it is not InternalServiceException."""
+
+
+class FrontServer(ThreadingHTTPServer):
+    """One thread per client connection, on the loopback interface only.
+
+    Args:
+        port: port to listen on.
+        endpoint: URL of MiniStack, which gets every request without a handler.
+        handlers: X-Amz-Target -> handler of that action.
+    """
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port: int, endpoint: str, handlers: Mapping[str, Handler]) -> None:
+        self.upstream = urlsplit(endpoint)
+        self.handlers = handlers
+        super().__init__(("127.0.0.1", port), RequestHandler)
+
+
+class RequestHandler(BaseHTTPRequestHandler):
+    """Answers the requests of one connection, kept alive until the client closes it."""
+
+    protocol_version = "HTTP/1.1"
+    server_version = "LocalAWS"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    timeout = 300
+
+    def do_GET(self) -> None:
+        """Health of the front; other GETs are MiniStack's."""
+        if self.path == "/healthz":
+            self._answer(200, b'{"status":"ok"}', [("Content-Type", "application/json")])
+        else:
+            self._serve()
+
+    def _serve(self) -> None:
+        """Run the action's handler, or pass the request on as it came."""
+        body = self._body()
+        target = self.headers.get("X-Amz-Target", "")
+        handler = cast(FrontServer, self.server).handlers.get(target)
+        if handler is None:
+            self._forward(body)
+        else:
+            self._execute(handler, target, body)
+
+    do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = _serve
+
+    def _body(self) -> bytes:
+        """Read the request's body, sent whole or in chunks."""
+        if "chunked" not in self.headers.get("Transfer-Encoding", "").lower():
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        chunks = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass
+        return b"".join(chunks)
+
+    def _execute(self, handler: Handler, target: str, body: bytes) -> None:
+        """Answer with the handler's result or refusal; whatever else it raises is our fault."""
+        try:
+            answer = json.dumps(handler(_json_object(body))).encode()
+        except AwsError as refusal:
+            self._refuse(refusal)
+        except Exception as error:
+            log.exception("%s failed", target)
+            code = INTERNAL_ERRORS.get(target.partition(".")[0], "InternalServiceException")
+            self._refuse(AwsError(code, f"{target}: {type(error).__name__}: {error}", 500))
+        else:
+            self._answer(200, answer, [("Content-Type", "application/x-amz-json-1.1")])
+
+    def _forward(self, body: bytes) -> None:
+        """Send the request to MiniStack unchanged, so that its signature still holds."""
+        upstream = cast(FrontServer, self.server).upstream
+        connection = HTTPConnection(
+            str(upstream.hostname), upstream.port or 80, timeout=FORWARD_SECONDS
+        )
+        try:
+            connection.putrequest(
+                self.command, self.path, skip_host=True, skip_accept_encoding=True
+            )
+            for name, value in self.headers.items():
+                if name.lower() not in HOP_BY_HOP:
+                    connection.putheader(name, value)
+            if body or self.command in {"POST", "PUT", "PATCH"}:
+                connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body)
+            answer = connection.getresponse()
+            status, headers, content = answer.status, answer.getheaders(), answer.read()
+        except (OSError, HTTPException) as error:
+            log.exception("MiniStack did not answer %s %s", self.command, self.path)
+            reason = f"MiniStack at {upstream.geturl()} does not answer ({error}): is it running?"
+            self._refuse(AwsError("ServiceUnavailableException", reason, 503))
+        else:
+            kept = [(name, value) for name, value in headers if name.lower() not in HOP_BY_HOP]
+            self._answer(status, content, kept)
+        finally:
+            connection.close()
+
+    def _refuse(self, error: AwsError) -> None:
+        """Answer with an AWS JSON 1.1 error."""
+        body = json.dumps({"__type": error.code, "Message": error.message}).encode()
+        headers = [
+            ("Content-Type", "application/x-amz-json-1.1"),
+            ("x-amzn-ErrorType", error.code),
+        ]
+        self._answer(error.status, body, headers)
+
+    def _answer(self, status: int, body: bytes, headers: Iterable[tuple[str, str]]) -> None:
+        """Send status, headers (a request id is added when missing) and body at once."""
+        self.send_response_only(status)
+        names = set()
+        for name, value in headers:
+            names.add(name.lower())
+            self.send_header(name, value)
+        if "x-amzn-requestid" not in names:
+            self.send_header("x-amzn-RequestId", str(uuid.uuid4()))
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+        self.wfile.flush()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Log broken requests as the rest of the front does; requests that work are not logged."""
+        log.warning(format, *args)
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    """Read a request body; an empty one is an empty request."""
+    try:
+        data = json.loads(body or b"{}")
+    except ValueError as error:
+        raise AwsError("SerializationException", f"the body is not JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise AwsError("SerializationException", "the body is not a JSON object")
+    return data
