@@ -53,7 +53,7 @@ class DeliveredFile:
     header: str | None = None
 
     def chunks(self, rows: Iterator[Row] | None = None) -> Iterator[bytes]:
-        """Yield the file's bytes in pieces; ``rows`` stands in for its own when they are watched."""
+        """Yield the file's bytes in pieces; ``rows`` stands in when they are watched."""
         text = self._text(self.rows() if rows is None else rows)
         return gzipped(text) if self.name.endswith(".gz") else text
 

@@ -96,13 +96,14 @@ class Accounts:
     def watch(self, file: DeliveredFile) -> Iterator[Row]:
         """Yield the file's rows and enter each in the books.
 
-        A row's number is its line in the file; the header of a CSV is line 1. Rows of a table are
-        numbered from 1.
+        A row's number is its first line in the file; the header of a CSV is line 1. Rows of a table
+        are numbered from 1.
         """
         account = self.files.setdefault((file.dataset, file.ingest_date, file.name), FileAccount())
-        first = 2 if file.header and file.dataset != "store_transactions" else 1
-        for number, row in enumerate(file.rows(), first):
-            self._enter(file, account, number, row)
+        line = 2 if file.header and file.dataset != "store_transactions" else 1
+        for row in file.rows():
+            self._enter(file, account, line, row)
+            line += 1 + row.text.count("\n")
             yield row
 
     def _enter(self, file: DeliveredFile, account: FileAccount, number: int, row: Row) -> None:

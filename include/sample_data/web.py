@@ -67,6 +67,8 @@ PLANTS = (
     Plant("required:total_amount", {"total_amount": "null"}),
     Plant("required:region", {"region": "null"}),
     Plant("required:payment_method", {"payment_method": None}),
+    Plant("required:product_name", {"product_name": '"  "'}),
+    Plant("required:region", {"region": '""'}),
     Plant("invalid:ordered_at", {"timestamp": '"31/02/2024 25:61"'}),
     Plant("invalid:quantity", {"quantity": '"two"'}),
     Plant("invalid:unit_price", {"unit_price": '"on request"'}),

@@ -101,6 +101,7 @@ PLANTS = (
     Plant(kind="A"),
     Plant(edits={"Description": ""}),
     Plant(edits={"Description": "=SUM(A1:A9)"}),
+    Plant(edits={"Description": "GIFT TAGS,\nTWO LINES"}),
     Plant(edits={"CustomerID": ""}),
 )
 
