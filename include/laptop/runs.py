@@ -1,0 +1,90 @@
+"""Runs of the daily DAG through Airflow's REST API, as a user starts and watches them."""
+
+import time
+from datetime import date, datetime
+from typing import Any
+
+from include.laptop.airflow import Airflow
+
+DAG = "retail_sales_daily"
+POLL_SECONDS = 0.5
+
+
+class RunError(Exception):
+    """A run that failed or did not end in time; the message names the tasks."""
+
+
+class Runs:
+    """The DAG's runs.
+
+    Args:
+        airflow: The installation; it must be up.
+    """
+
+    def __init__(self, airflow: Airflow) -> None:
+        self._airflow = airflow
+        self._token = airflow.token()
+
+    def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        """One call below `/api/v2/dags/<dag>`."""
+        return self._airflow.call(method, f"/api/v2/dags/{DAG}{path}", body, token=self._token)
+
+    def unpause(self) -> None:
+        """Lets the scheduler run the DAG; it starts with the last day that has ended."""
+        self.call("PATCH", "", {"is_paused": False})
+
+    def scheduled_instant(self) -> datetime:
+        """Start of the data interval that the schedule is about to run for."""
+        return datetime.fromisoformat(self.call("GET", "")["next_dagrun_data_interval_start"])
+
+    def trigger(self, first: date | None = None, last: date | None = None) -> str:
+        """Starts a run with a null logical date, as `POST …/dagRuns` without one does.
+
+        Returns:
+            The run's id.
+        """
+        conf = {} if first is None else {"from_date": str(first), "to_date": str(last or first)}
+        run = self.call("POST", "/dagRuns", {"logical_date": None, "conf": conf})
+        return str(run["dag_run_id"])
+
+    def scheduled_run(self, start: datetime) -> str | None:
+        """The id of the scheduled run whose data interval starts at an instant, if there is one."""
+        runs = self.call("GET", "/dagRuns?run_type=scheduled&limit=100")["dag_runs"]
+        for run in runs:
+            if datetime.fromisoformat(run["data_interval_start"]) == start:
+                return str(run["dag_run_id"])
+        return None
+
+    def state(self, run: str) -> str:
+        """The run's state: queued, running, success, failed."""
+        return str(self.call("GET", f"/dagRuns/{run}")["state"])
+
+    def finish(self, run: str, seconds: float) -> str:
+        """Waits until a run has ended; returns its state."""
+        deadline = time.monotonic() + seconds
+        while (state := self.state(run)) not in ("success", "failed"):
+            if time.monotonic() > deadline:
+                raise RunError(f"{run} is still {state} after {seconds:.0f} s: {self.tasks(run)}")
+            time.sleep(POLL_SECONDS)
+        return state
+
+    def succeed(self, run: str, seconds: float) -> None:
+        """Waits until a run has succeeded.
+
+        Raises:
+            RunError: With the failed tasks.
+        """
+        if self.finish(run, seconds) != "success":
+            states = self.tasks(run)
+            failed = sorted(task for task, state in states.items() if state == "failed")
+            raise RunError(f"{run} failed at {', '.join(failed)}: see the task's log in the UI")
+
+    def tasks(self, run: str) -> dict[str, str]:
+        """State by task id."""
+        instances = self.call("GET", f"/dagRuns/{run}/taskInstances?limit=200")["task_instances"]
+        return {one["task_id"]: str(one["state"]) for one in instances}
+
+    def returned(self, run: str, task: str) -> Any:
+        """What a task returned."""
+        path = f"/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value?deserialize=true"
+        return self.call("GET", path)["value"]
