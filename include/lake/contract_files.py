@@ -12,7 +12,7 @@ from importlib.resources.abc import Traversable
 from typing import Literal, cast
 
 from include.lake import contract_columns
-from include.lake.contracts import SALES_INPUTS, Column, Contract, Lake, Rule, Source
+from include.lake.contracts import NOTHING, SALES_INPUTS, Column, Contract, Lake, Rule, Source
 from include.lake.odcs import API_VERSION, IDENTIFIER, custom_properties, zone
 from include.lake.shipped import shipped
 from include.lake.strict_yaml import ContractError, Cursor, parse
@@ -85,7 +85,7 @@ def read_contract(file: Traversable, time_zone: str) -> Contract:
         rules=_rules(schema["quality"]) if "quality" in schema else (),
         lateness_days=_lateness(top["slaProperties"]),
         channel=custom["channel"].text(IDENTIFIER, "a channel name"),
-        sales=_sales(custom["sales"]),
+        sales=_sales(custom["sales"], columns),
     )
 
 
@@ -149,8 +149,18 @@ def _rules(cursor: Cursor) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def _sales(cursor: Cursor) -> Mapping[str, str]:
-    return {name: value.text() for name, value in cursor.mapping(SALES_INPUTS).items()}
+def _sales(cursor: Cursor, columns: tuple[Column, ...]) -> Mapping[str, str]:
+    given = cursor.mapping(SALES_INPUTS)
+    restricted = [column.name for column in columns if column.is_restricted]
+    given["customer_id"].one_of((*restricted, NOTHING))
+    for name, value in given.items():
+        leaked = set(restricted) & set(re.findall(r"\w+", value.text()))
+        if leaked and name != "customer_id":
+            value.fail(
+                f"uses {', '.join(sorted(leaked))}, which is restricted: silver holds only its "
+                f"token. Take another column"
+            )
+    return {name: given[name].text() for name in SALES_INPUTS}
 
 
 def _business_time(cursor: Cursor, columns: tuple[Column, ...]) -> str:

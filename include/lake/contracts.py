@@ -15,6 +15,8 @@ from typing import Literal
 from include.lake.strict_yaml import ContractError
 
 __all__ = [
+    "NOTHING",
+    "RESTRICTED",
     "SALES_INPUTS",
     "Column",
     "Contract",
@@ -27,9 +29,12 @@ __all__ = [
 
 ColumnType = Literal["string", "integer", "decimal", "timestamp", "date", "boolean"]
 
+RESTRICTED = "restricted"
+#: In a contract's ``sales`` mapping: this dataset knows no such thing.
+NOTHING = "CAST(NULL AS STRING)"
 #: What a contract's ``sales`` mapping must give, each a Spark SQL expression over clean columns.
-#: ``customer_id`` is the personal value that the job turns into ``customer_token``; channel,
-#: calculated_total, amount_matches and the provenance columns are added by the job.
+#: ``customer_id`` names the restricted column whose token becomes ``customer_token``, or is
+#: NOTHING; channel, calculated_total, amount_matches and provenance are added by the job.
 SALES_INPUTS: tuple[str, ...] = (
     "transaction_id",
     "sold_at",
@@ -90,6 +95,21 @@ class Column:
     derived: str | None = None
     classification: str | None = None
     description: str = ""
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether it is personal data; silver stores a token in its place."""
+        return self.classification == RESTRICTED
+
+    @property
+    def stored_name(self) -> str:
+        """Name of the column in silver: ``customer_id`` is stored as ``customer_token``."""
+        return f"{self.name.removesuffix('_id')}_token" if self.is_restricted else self.name
+
+    @property
+    def stored_type(self) -> str:
+        """SQL type of the column in silver; a token is a string."""
+        return "string" if self.is_restricted else self.sql_type
 
     @property
     def sql_type(self) -> str:

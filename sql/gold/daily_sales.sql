@@ -1,0 +1,63 @@
+/*
+description: Sales per business day and channel; one row per day and channel that sold anything.
+grain: [sale_date, channel]
+columns:
+  sale_date: {type: date, description: Business day in the lake's time zone}
+  channel: {type: string, description: "web, store or wholesale"}
+  transactions:
+    type: bigint
+    description: Lines sold or taken back
+    reconciles_with: count(*)
+  units:
+    type: bigint
+    description: Pieces sold, less pieces taken back
+    reconciles_with: sum(quantity)
+  gross_revenue:
+    type: decimal(18,2)
+    description: Amount of the lines sold, in pounds
+    reconciles_with: sum(CASE WHEN NOT is_return THEN total_amount END)
+  returns:
+    type: bigint
+    description: Lines taken back, out of transactions
+    reconciles_with: sum(CASE WHEN is_return THEN 1 ELSE 0 END)
+  revenue:
+    type: decimal(18,2)
+    description: Amount sold less amount paid back, in pounds
+    reconciles_with: sum(total_amount)
+  customers: {type: bigint, description: Distinct known customers of the day; not additive}
+checks:
+  - {name: returns_are_transactions, severity: fail, sql: min(transactions - returns) >= 0}
+  - {name: gross_not_below_net, severity: fail, sql: min(gross_revenue - revenue) >= 0}
+  - {name: revenue_positive, severity: warn, sql: min(revenue) > 0}
+*/
+WITH sales AS (
+    SELECT *
+    FROM retail_silver.sales
+    WHERE release = '{{ release }}'
+),
+
+-- A return has a negative amount, so the plain sum is net of returns.
+per_channel AS (
+    SELECT
+        sale_date,
+        channel,
+        count(*) AS transactions,
+        sum(quantity) AS units,
+        sum(CASE WHEN is_return THEN 0 ELSE total_amount END) AS gross_revenue,
+        sum(CASE WHEN is_return THEN 1 ELSE 0 END) AS returns,
+        sum(total_amount) AS revenue,
+        count(DISTINCT customer_token) AS customers
+    FROM sales
+    GROUP BY sale_date, channel
+)
+
+SELECT
+    channel,
+    transactions,
+    units,
+    gross_revenue,
+    returns,
+    revenue,
+    customers,
+    sale_date
+FROM per_channel

@@ -1,0 +1,55 @@
+/*
+description: Sales per business day and product category, over all channels.
+grain: [sale_date, category]
+columns:
+  sale_date: {type: date, description: Business day in the lake's time zone}
+  category: {type: string, description: Product category}
+  transactions:
+    type: bigint
+    description: Lines sold or taken back
+    reconciles_with: count(*)
+  units:
+    type: bigint
+    description: Pieces sold, less pieces taken back
+    reconciles_with: sum(quantity)
+  returns:
+    type: bigint
+    description: Lines taken back, out of transactions
+    reconciles_with: sum(CASE WHEN is_return THEN 1 ELSE 0 END)
+  revenue:
+    type: decimal(18,2)
+    description: Amount sold less amount paid back, in pounds
+    reconciles_with: sum(total_amount)
+  products: {type: bigint, description: Distinct products of the day; not additive}
+checks:
+  - {name: returns_are_transactions, severity: fail, sql: min(transactions - returns) >= 0}
+  - {name: sells_something, severity: fail, sql: min(products) > 0}
+*/
+WITH sales AS (
+    SELECT *
+    FROM retail_silver.sales
+    WHERE release = '{{ release }}'
+),
+
+per_category AS (
+    SELECT
+        sale_date,
+        category,
+        count(*) AS transactions,
+        sum(quantity) AS units,
+        sum(CASE WHEN is_return THEN 1 ELSE 0 END) AS returns,
+        sum(total_amount) AS revenue,
+        count(DISTINCT product_id) AS products
+    FROM sales
+    GROUP BY sale_date, category
+)
+
+SELECT
+    category,
+    transactions,
+    units,
+    returns,
+    revenue,
+    products,
+    sale_date
+FROM per_category

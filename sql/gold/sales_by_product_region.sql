@@ -1,0 +1,63 @@
+/*
+description: Sales per business day, product and region, over all channels.
+grain: [sale_date, product_id, region]
+columns:
+  sale_date: {type: date, description: Business day in the lake's time zone}
+  product_id: {type: string, description: Product sold}
+  region: {type: string, description: Sales region; the country for wholesale}
+  product_name:
+    type: string
+    required: false
+    description: Name of the product on that day; where names differ the last by alphabet
+  category: {type: string, required: false, description: Category of the product on that day}
+  transactions:
+    type: bigint
+    description: Lines sold or taken back
+    reconciles_with: count(*)
+  units:
+    type: bigint
+    description: Pieces sold, less pieces taken back
+    reconciles_with: sum(quantity)
+  returns:
+    type: bigint
+    description: Lines taken back, out of transactions
+    reconciles_with: sum(CASE WHEN is_return THEN 1 ELSE 0 END)
+  revenue:
+    type: decimal(18,2)
+    description: Amount sold less amount paid back, in pounds
+    reconciles_with: sum(total_amount)
+checks:
+  - {name: returns_are_transactions, severity: fail, sql: min(transactions - returns) >= 0}
+*/
+WITH sales AS (
+    SELECT *
+    FROM retail_silver.sales
+    WHERE release = '{{ release }}'
+),
+
+per_product_and_region AS (
+    SELECT
+        sale_date,
+        product_id,
+        region,
+        max(product_name) AS product_name,
+        max(category) AS category,
+        count(*) AS transactions,
+        sum(quantity) AS units,
+        sum(CASE WHEN is_return THEN 1 ELSE 0 END) AS returns,
+        sum(total_amount) AS revenue
+    FROM sales
+    GROUP BY sale_date, product_id, region
+)
+
+SELECT
+    product_id,
+    region,
+    product_name,
+    category,
+    transactions,
+    units,
+    returns,
+    revenue,
+    sale_date
+FROM per_product_and_region
