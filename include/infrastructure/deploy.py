@@ -29,6 +29,8 @@ TEMPLATE = Path(__file__).with_name("data_plane.yaml")
 # named in the scripts bucket; the Airflow environment's DagS3Path, PluginsS3Path, … lie below it
 MWAA_PREFIX = "mwaa/"
 GLUE_PREFIX = "jobs/"
+# parameters of mwaa_environment.yaml: MWAA installs a version of these, not the newest
+VERSIONED = ("plugins.zip", "requirements.txt", "startup.sh")
 
 
 def deploy(
@@ -77,6 +79,9 @@ def deploy(
     upload(s3, scripts, GLUE_PREFIX, bundle.glue_files(ROOT), say)
     mwaa = bundle.mwaa_files(ROOT, deployment_file)
     upload(s3, scripts, MWAA_PREFIX, {f"{MWAA_PREFIX}{path}": mwaa[path] for path in mwaa}, say)
+    for path in VERSIONED:
+        version = s3.head_object(Bucket=scripts, Key=f"{MWAA_PREFIX}{path}")["VersionId"]
+        say(f"{MWAA_PREFIX}{path}: version {version}")
     lake = contracts.load_lake()
     lake_marts = marts.load_marts()
     deployed = deployment.load(deployment_file)

@@ -1,0 +1,252 @@
+"""The template: valid for AWS, deployable as it stands, and as closed as it claims to be."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from include.infrastructure import stack
+
+TEMPLATE = Path(stack.__file__).with_name("data_plane.yaml")
+STACK = "retail-lake-local"
+PARAMETERS = {
+    "Environment": "local",
+    "TillsHost": "127.0.0.1",
+    "TillsPort": "5433",
+    "TillsPassword": "open sesame",
+}
+OUTPUTS = {
+    "Environment",
+    "LakeBucket",
+    "ResultsBucket",
+    "ScriptsBucket",
+    "CrawlerName",
+    "JobName",
+    "PipelineWorkgroup",
+    "AnalystsWorkgroup",
+    "AlertTopicArn",
+    "TillsSecretId",
+    "CustomerTokenKeySecretId",
+    "AirflowRoleArn",
+    "GlueJobRoleArn",
+    "CrawlerRoleArn",
+    "AnalystRoleArn",
+    "KmsKeyArn",
+}
+TAKE_NO_RESOURCE = {"glue:GetCrawlerMetrics", "cloudwatch:PutMetricData"}
+
+Clients = Callable[[str], Any]
+
+
+class Template(yaml.SafeLoader):
+    """Reads a template; `!Ref x` becomes {"!Ref": "x"}."""
+
+
+def _function(loader: yaml.SafeLoader, name: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        return {f"!{name}": loader.construct_scalar(node)}
+    assert isinstance(node, yaml.SequenceNode)
+    return {f"!{name}": loader.construct_sequence(node, deep=True)}
+
+
+yaml.add_multi_constructor("!", _function, Template)
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.load(TEMPLATE.read_text(), Template)
+    return loaded
+
+
+def resources(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    found = {
+        name: resource["Properties"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == kind
+    }
+    assert found, f"no {kind}"
+    return found
+
+
+def deployed(aws: Clients, **changes: str) -> tuple[dict[str, str], list[str]]:
+    lines: list[str] = []
+    outputs = stack.apply(
+        aws("cloudformation"), STACK, TEMPLATE.read_text(), PARAMETERS | changes, lines.append
+    )
+    return outputs, lines
+
+
+def test_cfn_lint_has_nothing_to_say() -> None:
+    templates = sorted(TEMPLATE.parent.glob("*.yaml"))
+    cfn_lint = Path(sys.executable).with_name("cfn-lint")
+    linted = subprocess.run([cfn_lint, *templates], capture_output=True, text=True)
+    assert (linted.returncode, linted.stdout + linted.stderr) == (0, "")
+
+
+def test_it_fits_a_request_body_and_uses_no_alias() -> None:
+    text = TEMPLATE.read_text()
+    assert len(text.encode()) <= 51_200
+    events = yaml.parse(text)
+    assert not [event for event in events if isinstance(event, yaml.AliasEvent)]
+
+
+def test_buckets_are_encrypted_versioned_private_and_clean_up(template: dict[str, Any]) -> None:
+    for name, bucket in resources(template, "AWS::S3::Bucket").items():
+        rule = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]
+        assert rule["BucketKeyEnabled"] is True, name
+        assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms", name
+        assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}, name
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}, name
+        rules = bucket["LifecycleConfiguration"]["Rules"]
+        assert any("AbortIncompleteMultipartUpload" in rule for rule in rules), name
+        assert any("NoncurrentVersionExpiration" in rule for rule in rules), name
+
+
+def test_every_bucket_refuses_plain_http(template: dict[str, Any]) -> None:
+    policies = resources(template, "AWS::S3::BucketPolicy").values()
+    statements = {
+        policy["Bucket"]["!Ref"]: policy["PolicyDocument"]["Statement"][0] for policy in policies
+    }
+    assert set(statements) == set(resources(template, "AWS::S3::Bucket"))
+    for bucket, statement in statements.items():
+        assert (statement["Effect"], statement["Action"]) == ("Deny", "s3:*")
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        assert statement["Resource"] == [
+            {"!GetAtt": f"{bucket}.Arn"},
+            {"!Sub": f"${{{bucket}.Arn}}/*"},
+        ]
+
+
+def test_roles_name_actions_and_resources(template: dict[str, Any]) -> None:
+    for role, properties in resources(template, "AWS::IAM::Role").items():
+        assert "ManagedPolicyArns" not in properties
+        for policy in properties["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                where = f"{role} {statement['Sid']}"
+                actions = statement["Action"]
+                actions = {actions} if isinstance(actions, str) else set(actions)
+                assert statement["Effect"] == "Allow", where
+                assert not [action for action in actions if "*" in action], where
+                if statement["Resource"] == "*":
+                    assert actions <= TAKE_NO_RESOURCE, where
+
+
+def test_only_the_pointer_table_may_be_updated_by_airflow(template: dict[str, Any]) -> None:
+    role = resources(template, "AWS::IAM::Role")["AirflowRole"]
+    updates = [
+        statement["Resource"]
+        for policy in role["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "glue:UpdateTable" in statement["Action"]
+    ]
+    assert len(updates) == 1
+    tables = [arn["!Sub"].split(":table/")[1] for arn in updates[0] if ":table/" in arn["!Sub"]]
+    assert tables == ["${OpsDatabase}/published"]
+
+
+def test_analysts_reach_neither_bronze_nor_quarantine(template: dict[str, Any]) -> None:
+    policies = resources(template, "AWS::IAM::Role")["AnalystRole"]["Policies"]
+    text = json.dumps(policies)
+    assert "bronze" not in text.lower()
+    assert "quarantine" not in text
+    assert "${OpsDatabase}/published" in text
+
+
+def test_alarm_has_the_metric_s_own_dimensions(template: dict[str, Any]) -> None:
+    alarm = resources(template, "AWS::CloudWatch::Alarm")["JobFailedAlarm"]
+    assert [dimension["Name"] for dimension in alarm["Dimensions"]] == [
+        "JobName",
+        "JobRunId",
+        "ObservabilityGroup",
+        "Type",
+    ]
+    arguments = resources(template, "AWS::Glue::Job")["BronzeToSilverJob"]["DefaultArguments"]
+    assert arguments["--enable-observability-metrics"] == "true"
+
+
+def test_crawler_makes_one_table_per_dataset(template: dict[str, Any]) -> None:
+    crawler = resources(template, "AWS::Glue::Crawler")["BronzeCrawler"]
+    configuration = json.loads(crawler["Configuration"])
+    assert configuration["Grouping"]["TableLevelConfiguration"] == 3
+    output = configuration["CrawlerOutput"]
+    assert output["Partitions"] == {"AddOrUpdateBehavior": "InheritFromTable"}
+    assert output["Tables"] == {"AddOrUpdateBehavior": "MergeNewColumns"}
+
+
+def test_deployed_twice_it_is_up_to_date(aws: Clients) -> None:
+    outputs, _ = deployed(aws)
+    assert set(outputs) == OUTPUTS
+    assert outputs["LakeBucket"] == "retail-lake-local-lake-000000000000"
+    again, lines = deployed(aws)
+    assert again == outputs
+    assert lines == [f"{STACK}: up to date"]
+
+
+def test_deployed_resources_are_there(aws: Clients) -> None:
+    outputs, _ = deployed(aws)
+    s3, athena, glue = aws("s3"), aws("athena"), aws("glue")
+    assert s3.get_bucket_versioning(Bucket=outputs["LakeBucket"])["Status"] == "Enabled"
+    policy = json.loads(s3.get_bucket_policy(Bucket=outputs["LakeBucket"])["Policy"])
+    assert policy["Statement"][0]["Resource"][1] == f"arn:aws:s3:::{outputs['LakeBucket']}/*"
+    for name, enforced in (("Pipeline", False), ("Analysts", True)):
+        workgroup = athena.get_work_group(WorkGroup=outputs[f"{name}Workgroup"])["WorkGroup"]
+        assert workgroup["Configuration"]["EnforceWorkGroupConfiguration"] is enforced
+    job = glue.get_job(JobName=outputs["JobName"])["Job"]
+    assert job["GlueVersion"] == "5.1"
+    assert job["Command"]["ScriptLocation"].startswith(f"s3://{outputs['ScriptsBucket']}/jobs/")
+    databases = {database["Name"] for database in glue.get_databases()["DatabaseList"]}
+    assert databases >= {
+        "retail_bronze",
+        "retail_silver",
+        "retail_gold",
+        "retail_ops",
+        "sales_analytics",
+    }
+
+
+def test_another_port_changes_the_secret_and_keeps_the_token_key(aws: Clients) -> None:
+    outputs, _ = deployed(aws)
+    secrets = aws("secretsmanager")
+
+    def value(output: str) -> str:
+        return str(secrets.get_secret_value(SecretId=outputs[output])["SecretString"])
+
+    key = value("CustomerTokenKeySecretId")
+    deployed(aws, TillsPort="6000")
+    assert json.loads(value("TillsSecretId")) == {
+        "host": "127.0.0.1",
+        "port": 6000,
+        "dbname": "tills",
+        "username": "lake_reader",
+        "password": "open sesame",
+    }
+    assert value("CustomerTokenKeySecretId") == key
+
+
+def test_a_value_that_is_not_given_stays(aws: Clients) -> None:
+    deployed(aws, JobMaxWorkers="5")
+    lines: list[str] = []
+    stack.apply(aws("cloudformation"), STACK, TEMPLATE.read_text(), {}, lines.append)
+    assert lines == [f"{STACK}: up to date"]
+
+
+def test_without_a_password_one_is_generated(aws: Clients) -> None:
+    parameters = {"Environment": "nopass", "TillsHost": "db"}
+    outputs = stack.apply(
+        aws("cloudformation"),
+        "retail-lake-nopass",
+        TEMPLATE.read_text()
+        .replace("Name: retail_", "Name: nopass_retail_")
+        .replace("Name: sales_", "Name: nopass_sales_"),
+        parameters,
+        print,
+    )
+    secret = aws("secretsmanager").get_secret_value(SecretId=outputs["TillsSecretId"])
+    connection = json.loads(secret["SecretString"])
+    assert connection["host"] == "db"
+    assert len(connection["password"]) == 32
