@@ -1,5 +1,6 @@
 """S3 as the gateway needs it: look, list, read ranges, upload, copy, delete."""
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -42,7 +43,10 @@ class Download:
 
 
 def s3_client(endpoint: str, region: str) -> Any:
-    """A thread-safe S3 client for `endpoint` with path-style addresses."""
+    """A thread-safe S3 client for `endpoint` with path-style addresses.
+
+    The key pair is the environment's, else the one that MiniStack takes for its owner's.
+    """
     config = Config(
         s3={"addressing_style": "path"},
         max_pool_connections=64,
@@ -50,7 +54,14 @@ def s3_client(endpoint: str, region: str) -> Any:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    return boto3.client("s3", endpoint_url=endpoint, region_name=region, config=config)
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=region,
+        aws_access_key_id=os.environ.get("AWS_ACCESS_KEY_ID", "test"),
+        aws_secret_access_key=os.environ.get("AWS_SECRET_ACCESS_KEY", "test"),
+        config=config,
+    )
 
 
 class ObjectStore:

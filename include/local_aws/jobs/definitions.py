@@ -1,0 +1,105 @@
+"""Job definitions: MiniStack's, with what MiniStack leaves out of them."""
+
+import json
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+from include.local_aws.front.context import AwsError, Context
+
+# What a definition may have and MiniStack 1.5.33 does not keep.
+LEFT_OUT = (
+    "AllocatedCapacity",
+    "ExecutionClass",
+    "ExecutionProperty",
+    "JobMode",
+    "LogUri",
+    "MaintenanceWindow",
+    "NotificationProperty",
+)
+SCHEMA = "CREATE TABLE IF NOT EXISTS jobs (name TEXT PRIMARY KEY, left_out TEXT NOT NULL)"
+
+
+class JobDefinitions:
+    """The job definitions of the account.
+
+    A job that CloudFormation makes does not pass through here: it has the service's defaults
+    for what MiniStack leaves out, of which one matters, `MaxConcurrentRuns` 1.
+
+    Args:
+        context: Where MiniStack is.
+        file: SQLite database of what is left out, made if missing.
+    """
+
+    def __init__(self, context: Context, file: Path) -> None:
+        self._context = context
+        self._lock = threading.Lock()
+        self._database = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+        self._database.execute(SCHEMA)
+
+    def close(self) -> None:
+        """Close the database."""
+        with self._lock:
+            self._database.close()
+
+    def get(self, name: str) -> dict[str, Any]:
+        """One definition.
+
+        Raises:
+            AwsError: EntityNotFoundException.
+        """
+        return self._whole(self._context.forward("AWSGlue.GetJob", {"JobName": name})["Job"])
+
+    def all(self) -> list[dict[str, Any]]:
+        """All definitions, by name."""
+        jobs = self._context.forward("AWSGlue.GetJobs", {})["Jobs"]
+        return sorted((self._whole(job) for job in jobs), key=lambda job: str(job["Name"]))
+
+    def create(self, request: dict[str, Any]) -> dict[str, Any]:
+        """CreateJob."""
+        answer = self._context.forward("AWSGlue.CreateJob", request)
+        self._remember(request["Name"], request)
+        return answer
+
+    def update(self, request: dict[str, Any]) -> dict[str, Any]:
+        """UpdateJob: what the update does not name gets its default back, as in Glue."""
+        answer = self._context.forward("AWSGlue.UpdateJob", request)
+        self._remember(request["JobName"], request.get("JobUpdate") or {})
+        return answer
+
+    def delete(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DeleteJob."""
+        answer = self._context.forward("AWSGlue.DeleteJob", request)
+        with self._lock:
+            self._database.execute("DELETE FROM jobs WHERE name = ?", (request.get("JobName"),))
+        return answer
+
+    def several(self, names: list[str]) -> dict[str, Any]:
+        """BatchGetJobs."""
+        jobs, missing = [], []
+        for name in names:
+            try:
+                jobs.append(self.get(name))
+            except AwsError as error:
+                if error.code != "EntityNotFoundException":
+                    raise
+                missing.append(name)
+        return {"Jobs": jobs, "JobsNotFound": missing}
+
+    def _remember(self, name: str, given: dict[str, Any]) -> None:
+        kept = {key: given[key] for key in LEFT_OUT if key in given}
+        with self._lock:
+            self._database.execute(
+                "INSERT OR REPLACE INTO jobs (name, left_out) VALUES (?, ?)",
+                (name, json.dumps(kept)),
+            )
+
+    def _whole(self, job: dict[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            row = self._database.execute(
+                "SELECT left_out FROM jobs WHERE name = ?", (job["Name"],)
+            ).fetchone()
+        known = {key: value for key, value in job.items() if value is not None}
+        defaults = {"ExecutionProperty": {"MaxConcurrentRuns": 1}}
+        return defaults | known | (json.loads(row[0]) if row else {})
