@@ -47,13 +47,11 @@ class Runs:
         run = self.call("POST", "/dagRuns", {"logical_date": None, "conf": conf})
         return str(run["dag_run_id"])
 
-    def scheduled_run(self, start: datetime) -> str | None:
-        """The id of the scheduled run whose data interval starts at an instant, if there is one."""
-        runs = self.call("GET", "/dagRuns?run_type=scheduled&limit=100")["dag_runs"]
-        for run in runs:
-            if datetime.fromisoformat(run["data_interval_start"]) == start:
-                return str(run["dag_run_id"])
-        return None
+    def waiting_run(self) -> str | None:
+        """The scheduled run that has started and not ended, if there is one."""
+        path = "/dagRuns?run_type=scheduled&state=running&state=queued&limit=1"
+        runs = self.call("GET", path)["dag_runs"]
+        return str(runs[0]["dag_run_id"]) if runs else None
 
     def state(self, run: str) -> str:
         """The run's state: queued, running, success, failed."""
