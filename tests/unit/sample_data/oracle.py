@@ -1,10 +1,12 @@
 """An independent reading of delivered files: DuckDB over the raw bytes, by the contracts' words.
 
 Shares nothing with ``include.sample_data``: it reads text, judges each row by the rules written out
-here, removes duplicates and sums. What it finds must be what was planted.
+here, removes duplicates and sums. What it finds must be what was planted. The column ``mark`` holds
+what finds a row again in its file: the line, or the first cell of a CSV.
 """
 
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -19,10 +21,10 @@ WEB = rf"""
 CREATE TABLE web AS
 WITH lines AS (
     SELECT line, filename, CASE WHEN json_valid(line) THEN line END AS j
-    FROM read_csv(getvariable('root') || '/ecommerce_orders/*/orders-*', columns = {{'line': 'VARCHAR'}},
-        delim = '\x01', quote = '', escape = '', header = false, filename = true)
+    FROM read_csv(getvariable('root') || '/ecommerce_orders/*/orders-*',
+        columns = {{'line': 'VARCHAR'}}, delim = '\x01', quote = '', escape = '', header = false, filename = true)
 ), texts AS (
-    SELECT filename, j, nullif(trim(j->>'transaction_id'), '') AS id,
+    SELECT filename, line AS mark, j, nullif(trim(j->>'transaction_id'), '') AS id,
         nullif(trim(j->>'timestamp'), '') AS moment,
         nullif(trim(j->>'product_id'), '') AS product, nullif(trim(j->>'product_name'), '') AS name,
         nullif(trim(j->>'category'), '') AS category, nullif(trim(j->>'quantity'), '') AS quantity,
@@ -39,15 +41,17 @@ WITH lines AS (
         try_cast(total AS DECIMAL(18,2)) AS t
     FROM texts
 )
-SELECT 'ecommerce_orders' AS dataset, 'web' AS channel, filename, arrived,
+SELECT 'ecommerce_orders' AS dataset, 'web' AS channel, filename, arrived, mark,
     (instant AT TIME ZONE 'Europe/London')::DATE AS day, id, q AS quantity, t AS total,
     CAST(q * p AS DECIMAL(18,2)) AS calculated, false AS is_return, customer,
     {REGION.format("region")} AS region, category,
     CASE WHEN j IS NULL THEN 'unreadable'
         WHEN id IS NULL THEN 'required:transaction_id'
         WHEN NOT regexp_full_match(id, 'TXN[0-9]{{6,12}}') THEN 'bad_pattern:transaction_id'
-        WHEN moment IS NULL THEN 'required:ordered_at' WHEN instant IS NULL THEN 'invalid:ordered_at'
-        WHEN product IS NULL THEN 'required:product_id' WHEN name IS NULL THEN 'required:product_name'
+        WHEN moment IS NULL THEN 'required:ordered_at'
+        WHEN instant IS NULL THEN 'invalid:ordered_at'
+        WHEN product IS NULL THEN 'required:product_id'
+        WHEN name IS NULL THEN 'required:product_name'
         WHEN category IS NULL THEN 'required:category'
         WHEN quantity IS NULL THEN 'required:quantity' WHEN q IS NULL THEN 'invalid:quantity'
         WHEN q NOT BETWEEN 1 AND 1000 THEN 'out_of_range:quantity'
@@ -70,8 +74,8 @@ CREATE TABLE cells AS
         nullif(trim(Description), '') AS name, nullif(trim(Quantity), '') AS quantity,
         nullif(trim(InvoiceDate), '') AS moment, nullif(trim(UnitPrice), '') AS price,
         nullif(trim(CustomerID), '') AS customer, nullif(trim(Country), '') AS country
-    FROM read_csv(getvariable('root') || '/wholesale_invoices/*/*.csv', header = true, all_varchar = true,
-        filename = true, delim = ',', quote = '"', escape = '"', store_rejects = true,
+    FROM read_csv(getvariable('root') || '/wholesale_invoices/*/*.csv',
+        header = true, all_varchar = true, filename = true, delim = ',', quote = '"', escape = '"', store_rejects = true,
         columns = {'InvoiceNo': 'VARCHAR', 'StockCode': 'VARCHAR', 'Description': 'VARCHAR',
             'Quantity': 'VARCHAR', 'InvoiceDate': 'VARCHAR', 'UnitPrice': 'VARCHAR',
             'CustomerID': 'VARCHAR', 'Country': 'VARCHAR'})
@@ -89,16 +93,18 @@ WITH typed AS (
     FROM cells
 )
 SELECT 'wholesale_invoices' AS dataset, 'wholesale' AS channel, filename, arrived,
+    coalesce(invoice, '') AS mark,
     local::DATE AS day,
-    concat_ws('|', invoice, stock, coalesce(name, '?'), q, moment, p, coalesce(customer, '?'), country)
-        AS id,
-    q AS quantity, CAST(q * p AS DECIMAL(18,2)) AS total, CAST(q * p AS DECIMAL(18,2)) AS calculated,
-    is_return, customer, country AS region, 'Wholesale' AS category,
+    concat_ws('|', invoice, stock, coalesce(name, '?'), q, moment, p, coalesce(customer, '?'),
+        country) AS id,
+    q AS quantity, CAST(q * p AS DECIMAL(18,2)) AS total,
+    CAST(q * p AS DECIMAL(18,2)) AS calculated, is_return, customer, country AS region, 'Wholesale' AS category,
     CASE WHEN invoice IS NULL THEN 'required:invoice_no'
         WHEN NOT regexp_full_match(invoice, '[CA]?[0-9]{{6}}') THEN 'bad_pattern:invoice_no'
         WHEN stock IS NULL THEN 'required:stock_code'
         WHEN quantity IS NULL THEN 'required:quantity' WHEN q IS NULL THEN 'invalid:quantity'
-        WHEN moment IS NULL THEN 'required:invoiced_at' WHEN local IS NULL THEN 'invalid:invoiced_at'
+        WHEN moment IS NULL THEN 'required:invoiced_at'
+        WHEN local IS NULL THEN 'invalid:invoiced_at'
         WHEN price IS NULL THEN 'required:unit_price' WHEN p IS NULL THEN 'invalid:unit_price'
         WHEN p <= 0 THEN 'out_of_range:unit_price'
         WHEN NOT regexp_full_match(customer, '[0-9]{{5}}(\.0)?') THEN 'bad_pattern:customer_ref'
@@ -111,7 +117,7 @@ FROM typed
 UNION ALL BY NAME
 SELECT DISTINCT 'wholesale_invoices' AS dataset, s.file_path AS filename,
     regexp_extract(s.file_path, 'ingest_date=([0-9-]+)', 1)::DATE AS arrived,
-    'unreadable' AS reason, e.line::VARCHAR AS id
+    'unreadable' AS reason, e.line::VARCHAR AS id, split_part(e.csv_line, ',', 1) AS mark
 FROM reject_errors e JOIN reject_scans s USING (scan_id, file_id)
 """
 
@@ -119,8 +125,8 @@ STORE = f"""
 CREATE TABLE store AS
 SELECT 'store_transactions' AS dataset, 'store' AS channel, filename,
     regexp_extract(filename, '([0-9-]+)\\.csv', 1)::DATE AS arrived,
-    (sold_at AT TIME ZONE 'Europe/London')::DATE AS day, transaction_id AS id, quantity,
-    total_amount AS total, CAST(quantity * unit_price AS DECIMAL(18,2)) AS calculated, is_return,
+    (sold_at AT TIME ZONE 'Europe/London')::DATE AS day,
+    transaction_id AS id, transaction_id AS mark, quantity, total_amount AS total, CAST(quantity * unit_price AS DECIMAL(18,2)) AS calculated, is_return,
     customer_id AS customer, {REGION.format("region")} AS region, category,
     CASE WHEN quantity NOT BETWEEN -1000 AND 1000 THEN 'out_of_range:quantity'
         WHEN unit_price <= 0 THEN 'out_of_range:unit_price'
@@ -168,14 +174,16 @@ def read(root: Path) -> duckdb.DuckDBPyConnection:
     return database
 
 
-def sums(database: duckdb.DuckDBPyConnection, *keys: str) -> dict[str, object]:
+def sums(database: duckdb.DuckDBPyConnection, *keys: str) -> dict[str, Any]:
     """Return the sums of ``kept`` nested by the keys."""
     found = database.execute(SUMS.format(keys=", ".join(keys)))
     names = [column[0] for column in found.description]
-    nested: dict[str, object] = {}
+    nested: dict[str, Any] = {}
     for row in found.fetchall():
         level = nested
         for name in row[: len(keys) - 1]:
             level = level.setdefault(str(name), {})
-        level[str(row[len(keys) - 1])] = dict(zip(names[len(keys) :], row[len(keys) :], strict=True))
+        level[str(row[len(keys) - 1])] = dict(
+            zip(names[len(keys) :], row[len(keys) :], strict=True)
+        )
     return nested
