@@ -87,7 +87,7 @@ def deploy(
     deployed = deployment.load(deployment_file)
     wanted = catalog.tables(lake, lake_marts, deployed)
     tables.apply_tables(_client(session, "glue"), s3, wanted, say)
-    views = catalog.views(lake, lake_marts, deployed)
+    views = catalog.views(lake, lake_marts)
     tables.apply_views(_client(session, "athena"), views, outputs["PipelineWorkgroup"], say)
     return outputs
 

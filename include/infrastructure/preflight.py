@@ -46,7 +46,7 @@ def problems(bundle: Path) -> Iterator[str]:
         return
     requirements = (mwaa / "requirements.txt").read_text()
     yield from requirement_problems(requirements)
-    installed = {*pins("image-packages"), *_pins_in(requirements)}
+    installed = {*pins("image-packages"), *pins_in(requirements)}
     yield from import_problems(_sources(mwaa), installed)
     yield from startup_problems(mwaa / "startup.sh")
     yield from size_problems(bundle)
@@ -57,7 +57,7 @@ def requirement_problems(requirements: str) -> Iterator[str]:
     lines = [line.strip() for line in requirements.splitlines()]
     if f'--constraint "{CONSTRAINTS_URL}"' not in lines:
         yield f'requirements.txt needs the line --constraint "{CONSTRAINTS_URL}".'
-    wanted = _pins_in(requirements)
+    wanted = pins_in(requirements)
     for line in lines:
         loose = line and not line.startswith(("#", "--constraint "))
         if loose and not re.match(r"[A-Za-z0-9._-]+(\[[^]]*\])?==[^\s*]+$", line):
@@ -115,10 +115,11 @@ def size_problems(bundle: Path) -> Iterator[str]:
 
 def pins(source: str, version: str = AIRFLOW) -> dict[str, str]:
     """A list of `mwaa/` as {normalised name: version}; source: its file name without version."""
-    return _pins_in((LISTS / f"{source}-{version}.txt").read_text())
+    return pins_in((LISTS / f"{source}-{version}.txt").read_text())
 
 
-def _pins_in(text: str) -> dict[str, str]:
+def pins_in(text: str) -> dict[str, str]:
+    """The exact pins of a requirements text as {normalised name: version}."""
     found = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==(\S+)", text, re.MULTILINE)
     return {_normalised(name): version for name, version in found}
 

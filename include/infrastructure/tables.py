@@ -1,7 +1,7 @@
 """Creates and updates the catalog's tables and views from the contracts.
 
-The pointer table `retail_ops.published` is the one table whose content is its location: a
-deployment sets it up empty once and from then on keeps whatever location it has.
+The pointer table `retail_ops.published` is the one table whose content is its location: the
+first deployment sets it up empty, and no later one touches it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,6 @@ from include.infrastructure.stack import DeploymentError, Say, pauses
 if TYPE_CHECKING:
     from include.lake.catalog import CatalogTable, View
 
-POINTER = ("retail_ops", "published")
 POINTER_FILE = "pointer.jsonl"
 VIEWS_DATABASE = "sales_analytics"
 QUERY_SECONDS = 120.0
@@ -32,26 +31,21 @@ def apply_tables(glue: Any, s3: Any, tables: Iterable["CatalogTable"], say: Say)
     """
     same = 0
     for table in tables:
-        name = f"{table.database}.{table.table_input['Name']}"
-        wanted: Json = dict(table.table_input)
-        is_pointer = (table.database, wanted["Name"]) == POINTER
-        if is_pointer:
-            _create_empty_pointer(s3, wanted["StorageDescriptor"]["Location"], say)
-        current = _current(glue, table.database, wanted["Name"])
+        name = f"{table.database}.{table.name}"
+        wanted = table.table_input
+        current = _current(glue, table.database, table.name)
         if current is None:
+            if table.create_only:
+                _create_empty_pointer(s3, wanted["StorageDescriptor"]["Location"], say)
             glue.create_table(DatabaseName=table.database, TableInput=wanted)
             say(f"{name}: created")
-            continue
-        if is_pointer:
-            wanted = _keeping_content(wanted, current)
-        if not differs(current, wanted):
+        elif table.create_only or not differs(current, wanted):
             same += 1
-            continue
-        # the version is checked: a publish in between must win
-        glue.update_table(
-            DatabaseName=table.database, TableInput=wanted, VersionId=current["VersionId"]
-        )
-        say(f"{name}: updated")
+        else:
+            glue.update_table(
+                DatabaseName=table.database, TableInput=wanted, VersionId=current["VersionId"]
+            )
+            say(f"{name}: updated")
     say(f"{same} tables up to date")
 
 
@@ -108,23 +102,11 @@ def _current(glue: Any, database: str, name: str) -> Json | None:
     return table
 
 
-def _keeping_content(wanted: Json, current: Json) -> Json:
-    """The wanted pointer table with the location and the parameters that publishing gave it."""
-    storage = {
-        **wanted["StorageDescriptor"],
-        "Location": current["StorageDescriptor"]["Location"],
-    }
-    parameters = {**current.get("Parameters", {}), **wanted.get("Parameters", {})}
-    return {**wanted, "StorageDescriptor": storage, "Parameters": parameters}
-
-
 def _create_empty_pointer(s3: Any, location: str, say: Say) -> None:
     parts = urlsplit(location)
     key = f"{parts.path.strip('/')}/{POINTER_FILE}"
-    found = s3.list_objects_v2(Bucket=parts.netloc, Prefix=key, MaxKeys=1)
-    if not found.get("KeyCount"):
-        s3.put_object(Bucket=parts.netloc, Key=key, Body=b"")
-        say(f"s3://{parts.netloc}/{key}: created, nothing is published yet")
+    s3.put_object(Bucket=parts.netloc, Key=key, Body=b"")
+    say(f"s3://{parts.netloc}/{key}: created, nothing is published yet")
 
 
 def _failure(athena: Any, query: str) -> str:
