@@ -174,7 +174,8 @@ class ObjectStore:
 
     def upload(self, file: Path, path: ObjectPath) -> None:
         """Make the content of `file` the object at `path`, at once or not at all."""
-        self._s3.upload_file(str(file), path.bucket, path.key, Config=TRANSFER)
+        with file.open("rb") as content:
+            self._s3.upload_fileobj(content, path.bucket, path.key, Config=TRANSFER)
 
     def copy(self, source: ObjectPath, target: ObjectPath) -> None:
         """Copy one object inside S3."""
