@@ -1,6 +1,7 @@
 """Small JSON documents and listings in S3."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,6 +10,15 @@ from airflow.sdk.exceptions import AirflowException
 from botocore.exceptions import ClientError
 
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One object of a listing: `key` in its bucket, `size` in bytes, `etag` without quotes."""
+
+    key: str
+    size: int
+    etag: str
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -57,25 +67,19 @@ class DocumentsHook(S3Hook):
         self.write_text(uri, json.dumps(document, sort_keys=True, default=str))
 
     def read_lines(self, prefix_uri: str) -> str:
-        """Return the joined text of every object under a prefix, in key order."""
-        objects = self.objects(prefix_uri)
-        bucket, _ = split_uri(prefix_uri)
-        texts = [self.read_text(f"s3://{bucket}/{item['key']}") for item in objects]
+        """Return the joined text of every object in a folder, in key order."""
+        folder = prefix_uri.rstrip("/") + "/"
+        bucket, _ = split_uri(folder)
+        texts = [self.read_text(f"s3://{bucket}/{item.key}") for item in self.objects(folder)]
         return "".join(text if text.endswith("\n") or not text else f"{text}\n" for text in texts)
 
-    def objects(self, prefix_uri: str) -> list[dict[str, Any]]:
-        """List every object under a prefix, sorted by key.
-
-        Returns:
-            Dicts of `key` (in the bucket), `size` (bytes) and `etag` (without quotes).
-        """
+    def objects(self, prefix_uri: str) -> list[StoredObject]:
+        """List every object under a prefix, sorted by key."""
         bucket, prefix = split_uri(prefix_uri)
-        pages = self.get_conn().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        return sorted(
-            (
-                {"key": item["Key"], "size": item["Size"], "etag": item["ETag"].strip('"')}
-                for page in pages
-                for item in page.get("Contents", ())
-            ),
-            key=lambda item: str(item["key"]),
-        )
+        paginator = self.get_conn().get_paginator("list_objects_v2")
+        found = [
+            StoredObject(item["Key"], item["Size"], item["ETag"].strip('"'))
+            for page in paginator.paginate(Bucket=bucket, Prefix=prefix)
+            for item in page.get("Contents", ())
+        ]
+        return sorted(found, key=lambda item: item.key)

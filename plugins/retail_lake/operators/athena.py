@@ -149,8 +149,10 @@ class ReleaseAthenaOperator(AthenaOperator):
 
     def rows(self, execution: dict[str, Any]) -> list[dict[str, str | None]]:
         """Return the result of a SELECT: one dict per row, every value as text, NULL as None."""
-        pages = self.hook.get_conn().get_paginator("get_query_results").paginate(
-            QueryExecutionId=execution["QueryExecutionId"]
+        pages = (
+            self.hook.get_conn()
+            .get_paginator("get_query_results")
+            .paginate(QueryExecutionId=execution["QueryExecutionId"])
         )
         lines = [
             [cell.get("VarCharValue") for cell in row["Data"]]

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +19,6 @@ from retail_lake.hooks.documents import DocumentsHook
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
 
 ACTIVE = ("STARTING", "RUNNING", "STOPPING", "WAITING")
-RUN_TOKEN = "{run_token}"  # noqa: S105 - a placeholder, not a password
 LOOK_UP_PAGES = 2
 PAGE = 50
 
@@ -44,18 +43,20 @@ class ReleaseGlueJobOperator(GlueJobOperator):
     Args:
         job_name: the job.
         script_args: arguments of the run (templated); the token is added as `--run_token`.
-        manifest: address of the manifest with the literal `{run_token}` in it (templated).
+        release: the release that the run builds (templated).
+        manifest: (release, run token) → address of the manifest.
         job_timeout: longest wait for one run.
         waiter_delay: seconds between two looks.
     """
 
-    template_fields: Sequence[str] = ("job_name", "manifest", "run_job_kwargs", "script_args")
+    template_fields: Sequence[str] = ("job_name", "release", "run_job_kwargs", "script_args")
 
     def __init__(
         self,
         *,
         job_name: str,
-        manifest: str,
+        release: str,
+        manifest: Callable[[str, str], str],
         job_timeout: timedelta = timedelta(hours=4),
         waiter_delay: int = 5,
         **kwargs: Any,
@@ -69,6 +70,7 @@ class ReleaseGlueJobOperator(GlueJobOperator):
             deferrable=True,
             **kwargs,
         )
+        self.release = release
         self.manifest = manifest
         self.job_timeout = job_timeout
 
@@ -131,8 +133,8 @@ class ReleaseGlueJobOperator(GlueJobOperator):
                 f"Glue job {self.job_name} run {run_id} ended {state}: "
                 f"{run.get('ErrorMessage') or 'no error message'}"
             )
-        token = str(run.get("Arguments", {}).get("--run_token", ""))
-        manifest = self.manifest.replace(RUN_TOKEN, token)
+        token = _run_token(run)
+        manifest = self.manifest(self.release, token)
         document = self._read_manifest(manifest, token)
         partitions = 0
         catalog = CatalogHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name)
@@ -150,7 +152,7 @@ class ReleaseGlueJobOperator(GlueJobOperator):
 
     def _token(self, ti: Any, try_number: int) -> str:
         arguments = json.dumps(self.script_args, sort_keys=True)
-        return attempt_token(ti, try_number, self.job_name, arguments)[:16]
+        return attempt_token(ti, try_number, self.release, self.job_name, arguments)[:16]
 
     def _start(self, ti: Any) -> str:
         token = self._token(ti, ti.try_number)
@@ -218,7 +220,7 @@ class ReleaseGlueJobOperator(GlueJobOperator):
 
     def _has_manifest(self, token: str) -> bool:
         documents = DocumentsHook(aws_conn_id=self.aws_conn_id)
-        return bool(documents.objects(self.manifest.replace(RUN_TOKEN, token)))
+        return bool(documents.objects(self.manifest(self.release, token)))
 
     def _read_manifest(self, address: str, token: str) -> dict[str, Any]:
         try:
@@ -227,9 +229,10 @@ class ReleaseGlueJobOperator(GlueJobOperator):
             raise AirflowException(
                 f"Glue job {self.job_name} says SUCCEEDED but did not write its manifest: {error}"
             ) from error
-        if not token or document.get("run_token") != token:
+        found = (document.get("release"), document.get("run_token"))
+        if found != (self.release, token):
             raise AirflowException(
-                f"{address} belongs to run token {document.get('run_token')!r}, not {token!r}"
+                f"{address} is of release and run token {found}, not {(self.release, token)}"
             )
         return document
 

@@ -1,0 +1,114 @@
+"""Turning a CSV stream into Parquet with exact types and bounded memory."""
+
+import re
+from collections.abc import Callable, Sequence
+from io import BufferedReader
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowException
+
+from retail_lake.hooks.snapshot import ExtractColumn
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BLOCK_BYTES = 2 * 1024 * 1024  # of CSV, parsed at once
+ROW_GROUP_ROWS = 131_072
+
+
+def arrow_schema(columns: Sequence[ExtractColumn]) -> "pa.Schema":
+    """Return the Parquet schema: decimal128, timestamps in UTC with microseconds, all nullable."""
+    import pyarrow as pa
+
+    def arrow_type(column: ExtractColumn) -> pa.DataType:
+        if column.type == "decimal":
+            return pa.decimal128(column.precision, column.scale)
+        return {
+            "string": pa.string(),
+            "integer": pa.int64(),
+            "timestamp": pa.timestamp("us", tz="UTC"),
+            "date": pa.date32(),
+            "boolean": pa.bool_(),
+        }[column.type]
+
+    return pa.schema([pa.field(column.name, arrow_type(column)) for column in columns])
+
+
+def write_parquet(
+    source: BufferedReader,
+    sink: Any,
+    columns: Sequence[ExtractColumn],
+    progress: Callable[[int], None] = lambda rows: None,
+) -> int:
+    """Write PostgreSQL's CSV as Parquet (zstd) and return the number of rows.
+
+    Row groups have a fixed number of rows, so the same rows give the same bytes however the stream
+    was cut into blocks. Memory does not depend on the number of rows.
+
+    Args:
+        source: CSV without header; NULL is an empty field, the empty string is `""`.
+        sink: a writable file object.
+        columns: in the order of the CSV.
+        progress: called with the rows written after every row group.
+
+    Raises:
+        AirflowException: naming the column whose value does not fit its declared type. The value
+            is not quoted: it may be personal.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet as pq
+
+    schema = arrow_schema(columns)
+    written = 0
+    pending: list[pa.Table] = []
+    waiting = 0
+    try:
+        with pq.ParquetWriter(sink, schema, compression="zstd", version="2.6") as writer:
+            for batch in _batches(source, schema):
+                pending.append(pa.Table.from_batches([batch]))
+                waiting += batch.num_rows
+                while waiting >= ROW_GROUP_ROWS:
+                    table = pa.concat_tables(pending)
+                    writer.write_table(table.slice(0, ROW_GROUP_ROWS).combine_chunks())
+                    pending = [table.slice(ROW_GROUP_ROWS)]
+                    waiting -= ROW_GROUP_ROWS
+                    written += ROW_GROUP_ROWS
+                    progress(written)
+            if waiting:
+                writer.write_table(pa.concat_tables(pending).combine_chunks())
+                written += waiting
+    except pa.ArrowInvalid as error:
+        raise AirflowException(_without_value(str(error), columns)) from None
+    return written
+
+
+def _batches(source: BufferedReader, schema: "pa.Schema") -> Any:
+    from pyarrow import csv
+
+    if not source.peek(1):  # no rows: Arrow takes an empty CSV for an error
+        return ()
+    return csv.open_csv(
+        source,
+        read_options=csv.ReadOptions(block_size=BLOCK_BYTES, column_names=schema.names),
+        parse_options=csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+        convert_options=csv.ConvertOptions(
+            column_types=schema,
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            null_values=[""],
+            true_values=["t"],
+            false_values=["f"],
+        ),
+    )
+
+
+def _without_value(message: str, columns: Sequence[ExtractColumn]) -> str:
+    """Return Arrow's complaint with the column's name and without the value."""
+    number = re.search(r"column #(\d+)", message)
+    if number is None:
+        return f"the extract is not valid CSV: {re.sub(r':.*', '', message, flags=re.DOTALL)}"
+    column = columns[int(number.group(1))]
+    declared = column.type
+    if column.type == "decimal":
+        declared = f"decimal({column.precision},{column.scale})"
+    return f"column {column.name}: a value does not fit its declared type {declared}"

@@ -1,0 +1,152 @@
+"""Make a release visible: all its tables and days at once, or nothing."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Protocol
+
+from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from retail_lake.hooks.catalog import CatalogHook
+from retail_lake.hooks.documents import DocumentsHook
+
+
+class Pointer(Protocol):
+    """The published state, as a file."""
+
+    def text(self) -> str:
+        """Return the content of the pointer file."""
+
+    def digest(self) -> str:
+        """Return a digest of the content."""
+
+
+@dataclass(frozen=True)
+class PublishRules:
+    """The pure decisions about a publication.
+
+    Attributes:
+        plan: (input list, job's manifest, {mart: days}) → what the release publishes.
+        parse_pointer: text of the pointer → the published state.
+        next_pointer: (state built on, state now, publication) → the new state, which equals the
+            state now if the release is published already.
+        superseded: what `next_pointer` raises if another run published in between.
+        location: (release, digest) → folder of the new state.
+        file: name of the pointer file in it.
+    """
+
+    plan: Callable[[Any, Any, Mapping[str, list[date]]], Any]
+    parse_pointer: Callable[[str], Pointer]
+    next_pointer: Callable[[Any, Any, Any], Pointer]
+    superseded: type[Exception]
+    location: Callable[[str, str], str]
+    file: str
+
+
+class PublishOperator(AwsBaseOperator[CatalogHook]):
+    """Registers the marts' partitions and moves the pointer by one checked UpdateTable.
+
+    Readers see nothing of a release before the pointer names it, and all of it afterwards. A crash
+    anywhere leaves the old pointer; a second execution changes nothing. If another run published
+    what this one replaces or was built from, it fails as superseded and nothing is published; if
+    another run merely published something else at the same moment, the retry merges both.
+
+    Args:
+        release: the release's id (templated).
+        inputs: address of its input list (templated).
+        manifest: address of its job's manifest (templated).
+        base_location: folder of the pointer that it was built on (templated).
+        staged: mart → `database.table` that holds it (templated).
+        mart_database: database of the marts' published tables, partitioned by (day, release).
+        pointer: (database, table) of the pointer.
+        rules: the pure decisions.
+    """
+
+    aws_hook_class = CatalogHook
+    template_fields: Sequence[str] = ("base_location", "inputs", "manifest", "release", "staged")
+    template_fields_renderers = {"staged": "json"}
+
+    def __init__(
+        self,
+        *,
+        release: str,
+        inputs: str,
+        manifest: str,
+        base_location: str,
+        staged: dict[str, str],
+        mart_database: str,
+        pointer: tuple[str, str],
+        rules: PublishRules,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.release = release
+        self.inputs = inputs
+        self.manifest = manifest
+        self.base_location = base_location
+        self.staged = staged
+        self.mart_database = mart_database
+        self.pointer = pointer
+        self.rules = rules
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        """Publish the release.
+
+        Returns:
+            `release`, `location` of the pointer, `changed` (False if it was published already)
+            and `days` per mart.
+        """
+        documents = DocumentsHook(aws_conn_id=self.aws_conn_id)
+        inputs = documents.read_document(self.inputs)
+        manifest = documents.read_document(self.manifest)
+        days = {mart: self._register(mart, staged) for mart, staged in self.staged.items()}
+        publication = self.rules.plan(inputs, manifest, days)
+
+        table = self.hook.table(*self.pointer)
+        location = table["StorageDescriptor"]["Location"]
+        now = self.rules.parse_pointer(documents.read_lines(location))
+        base = self.rules.parse_pointer(documents.read_lines(self.base_location))
+        try:
+            new = self.rules.next_pointer(base, now, publication)
+        except self.rules.superseded as error:
+            raise AirflowFailException(str(error)) from error
+        changed = new.text() != now.text()
+        if changed:
+            location = self.rules.location(self.release, new.digest())
+            documents.write_text(location + self.rules.file, new.text(), "application/x-ndjson")
+            self.hook.move(table, location, {"release": self.release})
+        for staged in self.staged.values():
+            self.hook.drop_table(*staged.split(".", 1))
+        self.log.info(
+            "%s %s: %s",
+            self.release,
+            "is published" if changed else "was published already",
+            location,
+        )
+        return {
+            "release": self.release,
+            "location": location,
+            "changed": changed,
+            "days": {mart: [day.isoformat() for day in found] for mart, found in days.items()},
+        }
+
+    def _register(self, mart: str, staged: str) -> list[date]:
+        """Register a mart's staged partitions under the release; return its days."""
+        database, name = staged.split(".", 1)
+        if self.hook.has_table(database, name):
+            partitions = [
+                {"values": [*item["values"], self.release], "location": item["location"]}
+                for item in self.hook.partitions(database, name)
+            ]
+            self.hook.register(self.mart_database, mart, partitions)
+        else:  # an earlier execution published it and dropped the staged table
+            partitions = self.hook.partitions(
+                self.mart_database, mart, f"release = '{self.release}'"
+            )
+            if not partitions:
+                raise AirflowException(
+                    f"{staged} is gone and {self.mart_database}.{mart} has nothing of "
+                    f"{self.release}: clear the task that builds {mart}"
+                )
+        return sorted(date.fromisoformat(item["values"][0]) for item in partitions)
