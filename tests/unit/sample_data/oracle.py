@@ -22,7 +22,8 @@ CREATE TABLE web AS
 WITH lines AS (
     SELECT line, filename, CASE WHEN json_valid(line) THEN line END AS j
     FROM read_csv(getvariable('root') || '/ecommerce_orders/*/orders-*',
-        columns = {{'line': 'VARCHAR'}}, delim = '\x01', quote = '', escape = '', header = false, filename = true)
+        columns = {{'line': 'VARCHAR'}}, delim = '\x01', quote = '', escape = '',
+        header = false, filename = true)
 ), texts AS (
     SELECT filename, line AS mark, j, nullif(trim(j->>'transaction_id'), '') AS id,
         nullif(trim(j->>'timestamp'), '') AS moment,
@@ -75,7 +76,8 @@ CREATE TABLE cells AS
         nullif(trim(InvoiceDate), '') AS moment, nullif(trim(UnitPrice), '') AS price,
         nullif(trim(CustomerID), '') AS customer, nullif(trim(Country), '') AS country
     FROM read_csv(getvariable('root') || '/wholesale_invoices/*/*.csv',
-        header = true, all_varchar = true, filename = true, delim = ',', quote = '"', escape = '"', store_rejects = true,
+        header = true, all_varchar = true, filename = true, delim = ',',
+        quote = '"', escape = '"', store_rejects = true,
         columns = {'InvoiceNo': 'VARCHAR', 'StockCode': 'VARCHAR', 'Description': 'VARCHAR',
             'Quantity': 'VARCHAR', 'InvoiceDate': 'VARCHAR', 'UnitPrice': 'VARCHAR',
             'CustomerID': 'VARCHAR', 'Country': 'VARCHAR'})
@@ -98,7 +100,8 @@ SELECT 'wholesale_invoices' AS dataset, 'wholesale' AS channel, filename, arrive
     concat_ws('|', invoice, stock, coalesce(name, '?'), q, moment, p, coalesce(customer, '?'),
         country) AS id,
     q AS quantity, CAST(q * p AS DECIMAL(18,2)) AS total,
-    CAST(q * p AS DECIMAL(18,2)) AS calculated, is_return, customer, country AS region, 'Wholesale' AS category,
+    CAST(q * p AS DECIMAL(18,2)) AS calculated, is_return, customer,
+    country AS region, 'Wholesale' AS category,
     CASE WHEN invoice IS NULL THEN 'required:invoice_no'
         WHEN NOT regexp_full_match(invoice, '[CA]?[0-9]{{6}}') THEN 'bad_pattern:invoice_no'
         WHEN stock IS NULL THEN 'required:stock_code'
@@ -126,7 +129,8 @@ CREATE TABLE store AS
 SELECT 'store_transactions' AS dataset, 'store' AS channel, filename,
     regexp_extract(filename, '([0-9-]+)\\.csv', 1)::DATE AS arrived,
     (sold_at AT TIME ZONE 'Europe/London')::DATE AS day,
-    transaction_id AS id, transaction_id AS mark, quantity, total_amount AS total, CAST(quantity * unit_price AS DECIMAL(18,2)) AS calculated, is_return,
+    transaction_id AS id, transaction_id AS mark, quantity, total_amount AS total,
+    CAST(quantity * unit_price AS DECIMAL(18,2)) AS calculated, is_return,
     customer_id AS customer, {REGION.format("region")} AS region, category,
     CASE WHEN quantity NOT BETWEEN -1000 AND 1000 THEN 'out_of_range:quantity'
         WHEN unit_price <= 0 THEN 'out_of_range:unit_price'
