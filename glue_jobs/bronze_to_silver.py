@@ -1,0 +1,98 @@
+"""Glue job: the bronze files of a release's window become silver, quarantine and ledger.
+
+Arguments: --manifest (address of inputs.json), --run_token (16 hex digits, new for each attempt),
+--customer_token_key_secret (id in Secrets Manager). Glue's own arguments are passed over.
+
+The manifest ``silver-<token>.json`` is the last thing written, and only if every file's rows add
+up: without it the run has failed, whatever its state says. Nothing is written outside the run's
+own folders, so a failed attempt is simply run again with another token.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from include.lake import layout
+from include.lake.contracts import Contract, Lake, load_lake
+from retail_io import documents, manifest
+from retail_io.arguments import parse_arguments
+from retail_io.inputs import CleanPartition, Inputs, parse
+from retail_io.session import open_session, source_errors
+from retail_io.sources import read_clean, read_delivered
+from retail_io.targets import Run
+from retail_transforms.accounting import LEDGER_SCHEMA, Tally, ledger, tallied
+from retail_transforms.conform import conformed, union_of
+from retail_transforms.deduplicate import duplicates, keep_latest
+from retail_transforms.quarantine import judged, passed, quarantined
+from retail_transforms.tokenise import stored_columns, with_tokens
+
+
+def main(argv: Sequence[str]) -> None:
+    """Builds the release's silver and writes the run's manifest."""
+    arguments = parse_arguments(argv)
+    listed = parse(documents.read_text(arguments.manifest))
+    key = documents.secret_key(arguments.customer_token_key_secret)
+    with source_errors():
+        document = build(open_session(), load_lake(), listed, arguments.run_token, key)
+    address = layout.silver_manifest_key(listed.release, arguments.run_token)
+    documents.write_json(f"{listed.lake_root}/{address}", document)
+
+
+def build(
+    spark: SparkSession, lake: Lake, listed: Inputs, run_token: str, key: bytes
+) -> dict[str, Any]:
+    """Reads, transforms and writes everything of one run; gives its manifest."""
+    listed.require_known(lake)
+    run = Run(listed.lake_root, listed.release, run_token)
+
+    rows = {each.dataset: read(spark, lake, each, listed, key) for each in lake.contracts}
+    delivered = Tally(tallied(rows).collect())
+    days = delivered.business_days() | listed.replaced_days | set(listed.days)
+
+    sales = all_sales(spark, lake, listed.upstream_of(days), rows)
+    for contract in lake.contracts:
+        run.write_clean(passed(rows[contract.dataset]), contract)
+    run.write_quarantine(union_of([quarantined(rows[name], name) for name in rows]))
+    run.write_sales(keep_latest(sales))
+
+    found = Tally(tallied(run.written(spark, lake) | {"duplicates": duplicates(sales)}).collect())
+    books = ledger(
+        [(file.dataset, file.key, file.ingest_date) for file in listed.files],
+        rows_in=delivered.by_file(*rows),
+        silver=found.by_file("sales"),
+        quarantined=found.by_file("quarantine"),
+        duplicates=found.by_file("duplicates"),
+    )
+    run.write_ledger(spark.createDataFrame(list(books), LEDGER_SCHEMA))
+    return manifest.document(run, lake, listed, found, books, delivered.reasons(), days)
+
+
+def read(
+    spark: SparkSession, lake: Lake, contract: Contract, listed: Inputs, key: bytes
+) -> DataFrame:
+    """Every delivered row of a dataset, judged; kept, so that the files are read once."""
+    files = listed.of(contract.dataset)
+    delivered = read_delivered(spark, contract, files, listed.lake_root)
+    return with_tokens(judged(delivered, contract, lake.time_zone), contract, key).persist()
+
+
+def all_sales(
+    spark: SparkSession,
+    lake: Lake,
+    upstream: dict[str, list[CleanPartition]],
+    rows: dict[str, DataFrame],
+) -> DataFrame:
+    """The sales of the affected days: this window's, and what other arrival days hold of them."""
+    channels = []
+    for contract in lake.contracts:
+        channels.append(conformed(passed(rows[contract.dataset]), contract))
+        if partitions := upstream.get(contract.clean_table):
+            earlier = read_clean(spark, stored_columns(contract), partitions)
+            channels.append(conformed(earlier, contract))
+    return union_of(channels)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

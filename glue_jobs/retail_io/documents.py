@@ -1,0 +1,56 @@
+"""The job's small documents: inputs, manifest and the secret key. S3 or, for tests, a folder."""
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import boto3
+
+
+class DocumentError(ValueError):
+    """A document's address cannot be read or written."""
+
+
+def read_text(uri: str) -> str:
+    """The text of a document.
+
+    Args:
+        uri: ``s3://bucket/key``, or ``file:///path``.
+    """
+    scheme, bucket, path = _parts(uri)
+    if scheme == "file":
+        return Path(path).read_text(encoding="utf-8")
+    body: bytes = boto3.client("s3").get_object(Bucket=bucket, Key=path)["Body"].read()
+    return body.decode()
+
+
+def write_json(uri: str, document: dict[str, Any]) -> None:
+    """Writes a document at once: readers see all of it or nothing."""
+    text = json.dumps(document, indent=1, sort_keys=True)
+    scheme, bucket, path = _parts(uri)
+    if scheme == "s3":
+        boto3.client("s3").put_object(
+            Bucket=bucket, Key=path, Body=text.encode(), ContentType="application/json"
+        )
+        return
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(target)
+
+
+def secret_key(secret_id: str) -> bytes:
+    """The customer token key, from Secrets Manager."""
+    value: str = boto3.client("secretsmanager").get_secret_value(SecretId=secret_id)["SecretString"]
+    return value.encode()
+
+
+def _parts(uri: str) -> tuple[str, str, str]:
+    parts = urlsplit(uri)
+    if parts.scheme == "file" and parts.path.startswith("/"):
+        return "file", "", unquote(parts.path)
+    if parts.scheme == "s3" and parts.netloc and len(parts.path) > 1:
+        return "s3", parts.netloc, parts.path[1:]
+    raise DocumentError(f"{uri!r} is no address of a document; write s3://bucket/key")

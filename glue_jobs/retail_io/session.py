@@ -1,0 +1,44 @@
+"""The Spark session of the job, and its errors in a reader's words."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from retail_io.csv_records import SourceError
+from retail_io.sources import ONE_FILE_PER_TASK
+
+SETTINGS = {
+    **ONE_FILE_PER_TASK,
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "false",  # a value that does not fit is null, and then quarantined
+    "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.adaptive.enabled": "true",
+    "spark.sql.shuffle.partitions": "32",  # at most; adaptive execution joins small ones
+    # Literals of the size of a token key's blocks: kept out of plans, event log and UI.
+    "spark.sql.redaction.string.regex": "0x[0-9A-F]{128}",
+}
+
+
+def open_session() -> SparkSession:
+    """The session, with every setting that the result depends on; master and S3 are Glue's."""
+    builder = SparkSession.builder.appName("bronze_to_silver")
+    for name, value in SETTINGS.items():
+        builder = builder.config(name, value)
+    return builder.getOrCreate()
+
+
+@contextmanager
+def source_errors() -> Iterator[None]:
+    """Brings a SourceError raised in a Spark worker back as what it is, without the Java trace."""
+    try:
+        yield
+    except (PySparkException, Py4JJavaError) as error:
+        found = re.search(r"SourceError: (.+)", str(error))
+        if found is None:
+            raise
+        raise SourceError(found[1]) from None

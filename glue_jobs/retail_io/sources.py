@@ -1,0 +1,170 @@
+"""Reads bronze files as delivered rows: the text, where it stands, and its fields.
+
+Every reader gives source_file (key in the bucket), source_row, ingest_date, raw and ``fields``, a
+struct with the contract's source columns (null where the text cannot be read). source_row is the
+line on which the record begins, from 1, the header counted; for Parquet it is the row from 1.
+
+Fields of text files stay text: nothing is inferred, and JSON numbers keep their digits.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from pyspark.sql import Column as Value
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
+
+from include.lake.contracts import Contract
+from retail_io.csv_records import MAX_RECORD, UNDECODABLE, CsvFormat, Record, SourceError
+from retail_io.inputs import BronzeFile, CleanPartition
+
+#: One file is one task: a task's rows are the file's rows, in order, so that they can be counted.
+ONE_FILE_PER_TASK = {
+    "spark.sql.files.maxPartitionBytes": str(1 << 37),
+    "spark.sql.files.openCostInBytes": str(1 << 37),
+}
+_BLANKS = " \t\r\n\ufeff"
+_ROW_BITS = (1 << 33) - 1  # of monotonically_increasing_id: the row within the task
+_STRINGS_AND_NUMBERS = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"|(-?(?:[0-9][0-9.eE+-]*+|NaN|Infinity))'
+
+
+def read_delivered(
+    spark: SparkSession, contract: Contract, files: Sequence[BronzeFile], lake_root: str
+) -> DataFrame:
+    """The rows of a dataset's files, each with its text, place and fields.
+
+    Raises:
+        SourceError: the session would split files, or Parquet files lack a column. A CSV header
+            that lacks one raises when the rows are read.
+    """
+    for name, value in ONE_FILE_PER_TASK.items():
+        if spark.conf.get(name) != value:
+            raise SourceError(f"{name} must be {value}, or rows cannot be numbered; set it")
+    if not files:
+        return _nothing(spark, contract)
+    paths = [_as_literal_path(f"{lake_root}/{file.key}") for file in files]
+    rows = _READERS[contract.source.format](spark, contract, paths, lake_root)
+    day = F.regexp_extract("source_file", r"/ingest_date=([0-9-]{10})/", 1)
+    return rows.withColumn("ingest_date", F.to_date(day))
+
+
+def read_clean(
+    spark: SparkSession, columns: Iterable[tuple[str, str]], partitions: Sequence[CleanPartition]
+) -> DataFrame:
+    """Rows of published clean partitions, with their partition keys.
+
+    Args:
+        spark: the session.
+        columns: name and SQL type of the columns in the files.
+        partitions: which ones; at least one.
+    """
+    schema = ", ".join(f"`{name}` {sql_type}" for name, sql_type in columns)
+    paths = [_as_literal_path(partition.location) for partition in partitions]
+    keys = r"/ingest_date=([0-9-]{10})/sale_date=([0-9-]{10})/"
+    rows = spark.read.schema(schema).option("recursiveFileLookup", "true").parquet(*paths)
+    path = F.col("_metadata.file_path")
+    return rows.select(
+        "*",
+        F.to_date(F.regexp_extract(path, keys, 1)).alias("ingest_date"),
+        F.to_date(F.regexp_extract(path, keys, 2)).alias("sale_date"),
+    )
+
+
+def _json_lines(spark: SparkSession, contract: Contract, paths: list[str], root: str) -> DataFrame:
+    """One JSON object per line. Numbers are put in quotes first, so none becomes a float."""
+    lines = _lines(spark, contract, paths, root).where(F.btrim("raw", F.lit(_BLANKS)) != "")
+    quoted = F.regexp_replace(F.btrim("raw", F.lit(_BLANKS)), _STRINGS_AND_NUMBERS, '"$1$2"')
+    names = ", ".join(f"`{column.source}`: string" for column in contract.delivered_columns)
+    # The envelope makes whatever follows the object on its line an error, not a silent loss.
+    envelope = F.concat(F.lit('{"row":['), quoted, F.lit("]}"))
+    parsed = lines.withColumn("parsed", F.from_json(envelope, f"row array<struct<{names}>>")["row"])
+    legible = ~F.contains("raw", F.lit(UNDECODABLE)) & (F.length("raw") <= MAX_RECORD)
+    fields = F.when(legible & (F.size("parsed") == 1), F.col("parsed")[0])
+    return parsed.select(
+        "source_file",
+        "source_row",
+        F.left("raw", F.lit(MAX_RECORD)).alias("raw"),
+        fields.alias("fields"),
+    )
+
+
+def _csv(spark: SparkSession, contract: Contract, paths: list[str], root: str) -> DataFrame:
+    """CSV with a header; columns are found by name. Record by record in Python: see csv_records."""
+    columns = [column.source for column in contract.delivered_columns]
+    options = contract.source.options
+    style = CsvFormat(tuple(columns), options.get("sep", ","), options.get("quote", '"'))
+
+    def records(lines: Iterable[Row]) -> Iterator[Record]:
+        return style.records((file, line) for file, line in lines)
+
+    lines = _lines(spark, contract, paths, root).select("source_file", "raw")
+    rows = spark.createDataFrame(
+        lines.rdd.mapPartitions(records),
+        "source_file string, source_row bigint, raw string, parts array<string>",
+        verifySchema=False,
+    )
+    fields = F.struct(*[F.col("parts")[n].alias(name) for n, name in enumerate(columns)])
+    return rows.select(
+        "source_file",
+        "source_row",
+        "raw",
+        F.when(F.col("parts").isNotNull(), fields).alias("fields"),
+    )
+
+
+def _parquet(spark: SparkSession, contract: Contract, paths: list[str], root: str) -> DataFrame:
+    """Parquet with the types its footers declare; a column that no file has is an error."""
+    reader = spark.read.option("mergeSchema", "true").option("recursiveFileLookup", "true")
+    rows = reader.parquet(*paths)
+    wanted = [column.source for column in contract.delivered_columns]
+    missing = sorted(set(wanted) - set(rows.columns))
+    if missing:
+        raise SourceError(
+            f"{contract.dataset}: the files lack {', '.join(missing)} (they have "
+            f"{', '.join(rows.columns)}); extract them, or change the contract"
+        )
+    return rows.select(
+        _source_file(root).alias("source_file"),
+        _row_in_task().alias("source_row"),
+        F.to_json(F.struct(*rows.columns), {"ignoreNullFields": "false"}).alias("raw"),
+        F.struct(*wanted).alias("fields"),
+    )
+
+
+def _lines(spark: SparkSession, contract: Contract, paths: list[str], root: str) -> DataFrame:
+    """Every line of text files (gzip by name), blank ones too: source_file, source_row, raw."""
+    encoding = contract.source.options.get("encoding", "UTF-8")
+    reader = spark.read.option("lineSep", "\n").option("recursiveFileLookup", "true")
+    return reader.text(paths).select(
+        _source_file(root).alias("source_file"),
+        _row_in_task().alias("source_row"),
+        F.decode(F.col("value").cast("binary"), encoding).alias("raw"),
+    )
+
+
+def _row_in_task() -> Value:
+    return F.monotonically_increasing_id().bitwiseAND(F.lit(_ROW_BITS)) + 1
+
+
+def _source_file(root: str) -> Value:
+    """The key of the file a row comes from; Spark gives the path percent-encoded."""
+    path = F.url_decode(F.replace(F.col("_metadata.file_path"), F.lit("+"), F.lit("%2B")))
+    prefix = re.sub("^file:/+", "file:/", root)
+    return F.substring(path, len(prefix) + 2, 1 << 20)
+
+
+def _as_literal_path(path: str) -> str:
+    """The path with what Hadoop would take for a pattern escaped."""
+    return re.sub(r"([\[\]{}*?\\])", r"\\\1", path)
+
+
+def _nothing(spark: SparkSession, contract: Contract) -> DataFrame:
+    names = ", ".join(f"`{column.source}`: string" for column in contract.delivered_columns)
+    return spark.createDataFrame(
+        [],
+        "source_file string, source_row bigint, raw string, "
+        f"fields struct<{names}>, ingest_date date",
+    )
+
+
+_READERS = {"jsonl": _json_lines, "csv": _csv, "parquet": _parquet}

@@ -1,0 +1,75 @@
+"""Writes the tables of a run as Parquet: one sorted file per partition, same rows same bytes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, SparkSession
+
+from include.lake import layout
+from include.lake.contracts import Contract, Lake
+
+#: A partition of more rows (about 128 MiB of sales) gets a further file.
+ROWS_PER_FILE = 6_000_000
+_PLACE = ("source_file", "source_row")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where one run writes: every table to a fresh folder of its own, sorted in a total order.
+
+    Attributes:
+        lake_root: ``s3://bucket`` (see ``Inputs.lake_root``).
+        release: that the run is for.
+        run_token: of the attempt.
+    """
+
+    lake_root: str
+    release: str
+    run_token: str
+
+    def folder(self, table: str) -> str:
+        """The folder of a table, ending with a slash."""
+        layer = "ops" if table in ("quarantine", "run_ledger") else "silver"
+        return f"{self.lake_root}/{layout.run_prefix(layer, table, self.release, self.run_token)}"
+
+    def write_clean(self, rows: DataFrame, contract: Contract) -> None:
+        """Writes a dataset's clean rows by arrival and business day."""
+        self._write(_placed(rows, contract.clean_table, _PLACE), contract.clean_table)
+
+    def write_quarantine(self, rows: DataFrame) -> None:
+        """Writes the refused rows of all datasets by arrival day."""
+        self._write(_placed(rows, "quarantine", _PLACE), "quarantine")
+
+    def write_sales(self, rows: DataFrame) -> None:
+        """Writes sales that lie together by business day already (see ``keep_latest``)."""
+        self._write(rows.sortWithinPartitions("sale_date", "channel", "transaction_id"), "sales")
+
+    def write_ledger(self, rows: DataFrame) -> None:
+        """Writes what became of each file by arrival day."""
+        self._write(_placed(rows, "run_ledger", ("source_file",)), "run_ledger")
+
+    def written(self, spark: SparkSession, lake: Lake) -> dict[str, DataFrame]:
+        """What lies in the tables now, as far as it is counted: the check of what was written."""
+        tables = {contract.clean_table: "source_file string" for contract in lake.contracts}
+        tables |= {"sales": "source_file string", "quarantine": "source_file string"}
+        frames = {}
+        for table, columns in tables.items():
+            keys = ", ".join(f"{key} date" for key in partition_days(table))
+            frames[table] = spark.read.schema(f"{columns}, {keys}").parquet(self.folder(table))
+        return frames
+
+    def _write(self, rows: DataFrame, table: str) -> None:
+        writer = rows.write.mode("errorifexists").option("compression", "zstd")
+        writer = writer.option("maxRecordsPerFile", ROWS_PER_FILE)
+        writer.partitionBy(*partition_days(table)).parquet(self.folder(table))
+
+
+def partition_days(table: str) -> tuple[str, ...]:
+    """The partition keys of a table that are folders of a run: all but the release."""
+    return layout.partition_keys(table)[:-1]
+
+
+def _placed(rows: DataFrame, table: str, order: Iterable[str]) -> DataFrame:
+    """The rows with each partition in one task and sorted."""
+    keys = partition_days(table)
+    return rows.repartition(*keys).sortWithinPartitions(*keys, *order)
