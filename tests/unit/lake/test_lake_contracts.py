@@ -1,0 +1,133 @@
+"""What the shipped contracts say, and that they are what they claim to be."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from decimal import Decimal
+from importlib import resources
+from pathlib import Path
+
+import pytest
+import yaml
+
+from include.lake.contracts import SALES_INPUTS, load_lake
+
+ROOT = Path(__file__).parents[3]
+CONTRACTS = ROOT / "include" / "contracts"
+
+
+def test_lake_has_the_three_datasets_in_order() -> None:
+    lake = load_lake()
+    assert [contract.dataset for contract in lake.contracts] == [
+        "ecommerce_orders",
+        "store_transactions",
+        "wholesale_invoices",
+    ]
+    assert lake.time_zone == "Europe/London"
+    assert lake.max_lateness_days == 3
+    assert (lake.silver_database, lake.analytics_database) == ("retail_silver", "sales_analytics")
+    assert [contract.channel for contract in lake.contracts] == ["web", "store", "wholesale"]
+    with pytest.raises(KeyError, match="include/contracts has: ecommerce_orders"):
+        lake.contract("nothing")
+
+
+def test_orders_contract_has_the_delivered_schema() -> None:
+    orders = load_lake().contract("ecommerce_orders")
+    assert [column.source for column in orders.delivered_columns] == [
+        "transaction_id", "timestamp", "product_id", "product_name", "category", "quantity",
+        "unit_price", "total_amount", "customer_id", "region", "payment_method",
+    ]  # fmt: skip
+    quantity = orders.column("quantity")
+    assert (quantity.minimum, quantity.maximum, quantity.sql_type) == (1, 1000, "bigint")
+    price = orders.column("unit_price")
+    assert (price.exclusive_minimum, price.sql_type) == (Decimal(0), "decimal(18,2)")
+    assert orders.column("region").aliases["n"] == "North"
+    assert orders.column("ordered_at").time_zone == "Europe/London"
+    assert orders.column("customer_id").stored_name == "customer_token"
+    assert (orders.source.kind, orders.source.format) == ("s3_drop", "jsonl")
+    assert orders.lateness_days == 3
+
+
+def test_wholesale_contract_reads_the_uci_headers() -> None:
+    wholesale = load_lake().contract("wholesale_invoices")
+    assert [column.source for column in wholesale.delivered_columns] == [
+        "InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice",
+        "CustomerID", "Country",
+    ]  # fmt: skip
+    assert [column.name for column in wholesale.columns if column.derived] == [
+        "customer_id",
+        "line",
+        "is_return",
+    ]
+    keys = {column.primary_key: column.name for column in wholesale.columns if column.primary_key}
+    assert keys == {1: "invoice_no", 2: "stock_code", 3: "line"}
+    assert [rule.name for rule in wholesale.rules] == ["quantity_not_zero", "quantity_sign"]
+
+
+def test_store_contract_comes_from_the_tills() -> None:
+    source = load_lake().contract("store_transactions").source
+    assert (source.kind, source.schema, source.table) == (
+        "postgres",
+        "public",
+        "store_transactions",
+    )
+    assert (source.secret, source.business_time, source.format) == ("tills", "sold_at", "parquet")
+
+
+def test_every_contract_fills_every_sales_input() -> None:
+    for contract in load_lake().contracts:
+        assert tuple(contract.sales) == SALES_INPUTS
+
+
+def test_files_are_valid_against_the_official_schema() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    try:
+        file = resources.files("open_data_contract_standard") / "schema.json"
+    except ModuleNotFoundError:
+        pytest.skip(
+            "the package open-data-contract-standard 3.1 (official schema) is not installed"
+        )
+    schema = json.loads(file.read_text(encoding="utf-8"))
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    files = [path for path in CONTRACTS.glob("*.yaml") if path.name != "lake.yaml"]
+    assert len(files) == len(load_lake().contracts)
+    for path in files:
+        document = yaml.safe_load(path.read_text())
+        assert [error.message for error in validator.iter_errors(document)] == []
+        assert list(validator.iter_errors({**document, "unknown": 1}))
+
+
+def test_lake_loads_from_inside_a_zip(tmp_path: Path) -> None:
+    archive = tmp_path / "retail_lake.zip"
+    with zipfile.ZipFile(archive, "w") as zipped:
+        for folder in (
+            "include",
+            "include/lake",
+            "include/contracts",
+            "sql",
+            "sql/gold",
+            "sql/views",
+        ):
+            zipped.writestr(zipfile.ZipInfo(f"{folder}/"), "")
+            for file in sorted((ROOT / folder).glob("*.*")):
+                if file.is_file():
+                    zipped.write(file, f"{folder}/{file.name}")
+    code = (
+        "from include.lake import catalog, contracts, marts\n"
+        "lake = contracts.load_lake()\n"
+        "assert '.zip' in contracts.__file__\n"
+        "views = catalog.views(lake, marts.load_marts())\n"
+        "print(len(lake.contracts), sorted(view.name for view in views))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(archive)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == (
+        "3 ['daily_sales', 'sales_by_category', 'sales_by_product_region', 'transactions']"
+    )
