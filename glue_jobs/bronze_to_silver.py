@@ -15,6 +15,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from include.lake import layout
+from include.lake.catalog import clean_columns
 from include.lake.contracts import Contract, Lake, load_lake
 from retail_io import documents, manifest
 from retail_io.arguments import parse_arguments
@@ -22,11 +23,11 @@ from retail_io.inputs import CleanPartition, Inputs, parse
 from retail_io.session import open_session, source_errors
 from retail_io.sources import read_clean, read_delivered
 from retail_io.targets import Run
-from retail_transforms.accounting import LEDGER_SCHEMA, Tally, ledger, tallied
+from retail_transforms.accounting import Tally, ledger, tallied
 from retail_transforms.conform import conformed, union_of
 from retail_transforms.deduplicate import duplicates, keep_latest
 from retail_transforms.quarantine import judged, passed, quarantined
-from retail_transforms.tokenise import stored_columns, with_tokens
+from retail_transforms.tokenise import with_tokens
 
 
 def main(argv: Sequence[str]) -> None:
@@ -53,7 +54,7 @@ def build(
 
     sales = all_sales(spark, lake, listed.upstream_of(days), rows)
     for contract in lake.contracts:
-        run.write_clean(passed(rows[contract.dataset]), contract)
+        run.write_clean(passed(rows[contract.dataset], contract), contract)
     run.write_quarantine(union_of([quarantined(rows[name], name) for name in rows]))
     run.write_sales(keep_latest(sales))
 
@@ -65,7 +66,7 @@ def build(
         quarantined=found.by_file("quarantine"),
         duplicates=found.by_file("duplicates"),
     )
-    run.write_ledger(spark.createDataFrame(list(books), LEDGER_SCHEMA))
+    run.write_ledger(spark, books)
     return manifest.document(run, lake, listed, found, books, delivered.reasons(), days)
 
 
@@ -87,9 +88,9 @@ def all_sales(
     """The sales of the affected days: this window's, and what other arrival days hold of them."""
     channels = []
     for contract in lake.contracts:
-        channels.append(conformed(passed(rows[contract.dataset]), contract))
+        channels.append(conformed(passed(rows[contract.dataset], contract), contract))
         if partitions := upstream.get(contract.clean_table):
-            earlier = read_clean(spark, stored_columns(contract), partitions)
+            earlier = read_clean(spark, clean_columns(contract), partitions)
             channels.append(conformed(earlier, contract))
     return union_of(channels)
 

@@ -8,7 +8,7 @@ Fields of text files stay text: nothing is inferred, and JSON numbers keep their
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pyspark.sql import Column as Value
 from pyspark.sql import DataFrame, Row, SparkSession
@@ -24,6 +24,7 @@ ONE_FILE_PER_TASK = {
     "spark.sql.files.openCostInBytes": str(1 << 37),
 }
 _BLANKS = " \t\r\n\ufeff"
+_RAW_JSON = {"ignoreNullFields": "false", "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
 _ROW_BITS = (1 << 33) - 1  # of monotonically_increasing_id: the row within the task
 _STRINGS_AND_NUMBERS = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"|(-?(?:[0-9][0-9.eE+-]*+|NaN|Infinity))'
 
@@ -49,16 +50,16 @@ def read_delivered(
 
 
 def read_clean(
-    spark: SparkSession, columns: Iterable[tuple[str, str]], partitions: Sequence[CleanPartition]
+    spark: SparkSession, columns: Mapping[str, str], partitions: Sequence[CleanPartition]
 ) -> DataFrame:
     """Rows of published clean partitions, with their partition keys.
 
     Args:
         spark: the session.
-        columns: name and SQL type of the columns in the files.
+        columns: the columns in the files and their SQL types.
         partitions: which ones; at least one.
     """
-    schema = ", ".join(f"`{name}` {sql_type}" for name, sql_type in columns)
+    schema = ", ".join(f"`{name}` {sql_type}" for name, sql_type in columns.items())
     paths = [_as_literal_path(partition.location) for partition in partitions]
     keys = r"/ingest_date=([0-9-]{10})/sale_date=([0-9-]{10})/"
     rows = spark.read.schema(schema).option("recursiveFileLookup", "true").parquet(*paths)
@@ -73,6 +74,7 @@ def read_clean(
 def _json_lines(spark: SparkSession, contract: Contract, paths: list[str], root: str) -> DataFrame:
     """One JSON object per line. Numbers are put in quotes first, so none becomes a float."""
     lines = _lines(spark, contract, paths, root).where(F.btrim("raw", F.lit(_BLANKS)) != "")
+    lines = lines.withColumn("raw", F.regexp_replace("raw", r"\r\z", ""))
     quoted = F.regexp_replace(F.btrim("raw", F.lit(_BLANKS)), _STRINGS_AND_NUMBERS, '"$1$2"')
     names = ", ".join(f"`{column.source}`: string" for column in contract.delivered_columns)
     # The envelope makes whatever follows the object on its line an error, not a silent loss.
@@ -126,7 +128,7 @@ def _parquet(spark: SparkSession, contract: Contract, paths: list[str], root: st
     return rows.select(
         _source_file(root).alias("source_file"),
         _row_in_task().alias("source_row"),
-        F.to_json(F.struct(*rows.columns), {"ignoreNullFields": "false"}).alias("raw"),
+        F.to_json(F.struct(*rows.columns), _RAW_JSON).alias("raw"),
         F.struct(*wanted).alias("fields"),
     )
 

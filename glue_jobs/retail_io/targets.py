@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, SparkSession
 
 from include.lake import layout
+from include.lake.catalog import RUN_LEDGER_COLUMNS
 from include.lake.contracts import Contract, Lake
+from retail_transforms.accounting import LedgerRow
 
 #: A partition of more rows (about 128 MiB of sales) gets a further file.
 ROWS_PER_FILE = 6_000_000
@@ -44,9 +46,13 @@ class Run:
         """Writes sales that lie together by business day already (see ``keep_latest``)."""
         self._write(rows.sortWithinPartitions("sale_date", "channel", "transaction_id"), "sales")
 
-    def write_ledger(self, rows: DataFrame) -> None:
+    def write_ledger(self, spark: SparkSession, rows: Iterable[LedgerRow]) -> None:
         """Writes what became of each file by arrival day."""
-        self._write(_placed(rows, "run_ledger", ("source_file",)), "run_ledger")
+        types = {**RUN_LEDGER_COLUMNS, "ingest_date": "date"}
+        schema = ", ".join(f"{name} {sql_type}" for name, sql_type in types.items())
+        values = [tuple(getattr(row, name) for name in types) for row in rows]
+        ledger = spark.createDataFrame(values, schema)
+        self._write(_placed(ledger, "run_ledger", ("source_file",)), "run_ledger")
 
     def written(self, spark: SparkSession, lake: Lake) -> dict[str, DataFrame]:
         """What lies in the tables now, as far as it is counted: the check of what was written."""

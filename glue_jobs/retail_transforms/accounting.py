@@ -10,10 +10,12 @@ from typing import Any
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-LEDGER_SCHEMA = (
-    "dataset string, source_file string, rows_in bigint, silver bigint, quarantined bigint, "
-    "duplicates bigint, ingest_date date"
-)
+_TALLIED = {
+    "source_file": "string",
+    "ingest_date": "date",
+    "sale_date": "date",
+    "_reason": "string",
+}
 
 
 class AccountingError(AssertionError):
@@ -35,9 +37,6 @@ class LedgerRow:
     def document(self) -> dict[str, Any]:
         """The row for a JSON document."""
         return asdict(self) | {"ingest_date": self.ingest_date.isoformat()}
-
-
-_TALLIED = {"source_file": "string", "ingest_date": "date", "sale_date": "date", "reason": "string"}
 
 
 def tallied(frames: Mapping[str, DataFrame]) -> DataFrame:
@@ -76,14 +75,14 @@ class Tally:
 
     def business_days(self) -> set[date]:
         """The business days of the rows that pass."""
-        return {row["sale_date"] for row in self._rows if row["reason"] is None}
+        return {row["sale_date"] for row in self._rows if row["_reason"] is None}
 
     def reasons(self) -> dict[str, dict[str, int]]:
         """By frame, refused rows by reason."""
         reasons: dict[str, Counter[str]] = {}
         for row in self._rows:
-            if row["reason"] is not None:
-                reasons.setdefault(row["name"], Counter())[row["reason"]] += row["rows"]
+            if row["_reason"] is not None:
+                reasons.setdefault(row["name"], Counter())[row["_reason"]] += row["rows"]
         return {name: dict(sorted(count.items())) for name, count in sorted(reasons.items())}
 
     def _sum(self, key: str, names: tuple[str, ...]) -> Counter[str]:

@@ -7,12 +7,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, StringType, StructType, TimestampType
 
+from include.lake.catalog import QUARANTINE_COLUMNS, clean_columns
 from include.lake.contracts import Column, Contract
 from retail_transforms.typed import standardised_text, typed_value
 
 #: Columns of a delivered row (see ``retail_io.sources``): where it came from, the text, its fields.
 LINEAGE = ("source_file", "source_row", "ingest_date")
-QUARANTINE_COLUMNS = ("dataset", "source_file", "source_row", "reason", "raw", "ingest_date")
 
 
 def judged(delivered: DataFrame, contract: Contract, time_zone: str) -> DataFrame:
@@ -25,8 +25,8 @@ def judged(delivered: DataFrame, contract: Contract, time_zone: str) -> DataFram
         time_zone: the lake's zone; sale_date is the business day in it.
 
     Returns:
-        source_file, source_row, ingest_date, the clean columns, sale_date, reason, raw (null for
-        rows that pass, so that what is kept in memory stays small).
+        source_file, source_row, ingest_date, the clean columns, sale_date, _reason, and _raw
+        (null for rows that pass, so that what is kept in memory stays small).
     """
     valued = _with_values(delivered, contract)
     for column in contract.columns:
@@ -35,24 +35,30 @@ def judged(delivered: DataFrame, contract: Contract, time_zone: str) -> DataFram
     sale_date = F.to_date(F.from_utc_timestamp(contract.source.business_time, time_zone))
     dated = valued.withColumn("sale_date", sale_date)
     clean = [column.name for column in contract.columns]
-    return dated.select(
-        *LINEAGE, *clean, "sale_date", "raw", _reason(contract).alias("reason")
-    ).withColumn("raw", F.when(F.col("reason").isNotNull(), F.col("raw")))
+    reasoned = dated.select(
+        *LINEAGE, *clean, "sale_date", "_raw", _reason(contract).alias("_reason")
+    )
+    return reasoned.withColumn("_raw", F.when(F.col("_reason").isNotNull(), F.col("_raw")))
 
 
 def quarantined(judged_rows: DataFrame, dataset: str) -> DataFrame:
     """The refused rows as ``retail_ops.quarantine`` holds them."""
-    refused = judged_rows.where(F.col("reason").isNotNull())
-    return refused.withColumn("dataset", F.lit(dataset)).select(*QUARANTINE_COLUMNS)
+    values = {name: F.col(name) for name in LINEAGE}
+    values |= {"dataset": F.lit(dataset), "reason": F.col("_reason"), "raw": F.col("_raw")}
+    refused = judged_rows.where(F.col("_reason").isNotNull())
+    return refused.select(
+        *[values[name].alias(name) for name in (*QUARANTINE_COLUMNS, "ingest_date")]
+    )
 
 
-def passed(judged_rows: DataFrame) -> DataFrame:
-    """The rows of the clean table: everything but reason and raw text."""
-    return judged_rows.where(F.col("reason").isNull()).drop("reason", "raw")
+def passed(judged_rows: DataFrame, contract: Contract) -> DataFrame:
+    """The rows of the clean table, with its columns and partition days."""
+    columns = (*clean_columns(contract), "ingest_date", "sale_date")
+    return judged_rows.where(F.col("_reason").isNull()).select(*columns)
 
 
 def _with_values(delivered: DataFrame, contract: Contract) -> DataFrame:
-    """Adds one column per delivered column of the contract, and ``texts`` for the checks."""
+    """Adds one column per delivered column of the contract, and ``_texts`` for the checks."""
     fields = delivered.schema["fields"].dataType
     assert isinstance(fields, StructType)
     types: dict[str, DataType] = {}
@@ -65,12 +71,12 @@ def _with_values(delivered: DataFrame, contract: Contract) -> DataFrame:
         texts.append((value if instant else standardised_text(value)).alias(column.name))
     standardised = delivered.select(
         *LINEAGE,
-        "raw",
-        F.col("fields").isNotNull().alias("readable"),
-        F.struct(*texts).alias("texts"),
+        F.col("raw").alias("_raw"),
+        F.col("fields").isNotNull().alias("_readable"),
+        F.struct(*texts).alias("_texts"),
     )
     values = [
-        typed_value(column, F.col("texts").getField(column.name), types[column.name]).alias(
+        typed_value(column, F.col("_texts").getField(column.name), types[column.name]).alias(
             column.name
         )
         for column in contract.delivered_columns
@@ -80,7 +86,7 @@ def _with_values(delivered: DataFrame, contract: Contract) -> DataFrame:
 
 def _reason(contract: Contract) -> Value:
     """The first reason that applies, in the order that the books promise."""
-    found: list[Value] = [_when(~F.col("readable"), "unreadable")]
+    found: list[Value] = [_when(~F.col("_readable"), "unreadable")]
     for column in contract.columns:
         found += _column_reasons(column)
     found += [_unless(F.expr(rule.expression), f"rule:{rule.name}") for rule in contract.rules]
@@ -94,7 +100,7 @@ def _reason(contract: Contract) -> Value:
 def _column_reasons(column: Column) -> list[Value]:
     value = F.col(column.name)
     reasons = []
-    text = F.col("texts").getField(column.name) if column.derived is None else value
+    text = F.col("_texts").getField(column.name) if column.derived is None else value
     if column.required:
         reasons.append(_when(text.isNull(), f"required:{column.name}"))
     reasons.append(_when(text.isNotNull() & value.isNull(), f"invalid:{column.name}"))

@@ -10,34 +10,20 @@ from pyspark.sql import Column as Value
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from include.lake.contracts import Column, Contract
+from include.lake.contracts import Contract
 
 _BLOCK = 64  # bytes of SHA-256's block
-RESTRICTED = "restricted"
-
-
-def token_name(column_name: str) -> str:
-    """Name of the token's column: ``customer_id`` becomes ``customer_token``."""
-    return f"{column_name.removesuffix('_id')}_token"
-
-
-def stored_columns(contract: Contract) -> tuple[tuple[str, str], ...]:
-    """Name and SQL type of the contract's columns as ``clean_*`` stores them, in order."""
-    return tuple(
-        (token_name(column.name), "string")
-        if _restricted(column)
-        else (column.name, column.sql_type)
-        for column in contract.columns
-    )
 
 
 def with_tokens(frame: DataFrame, contract: Contract, key: bytes) -> DataFrame:
     """The frame with every restricted column replaced by its token, in the same place."""
-    restricted = {column.name for column in contract.columns if _restricted(column)}
+    stored = {
+        column.name: column.stored_name for column in contract.columns if column.is_restricted
+    }
     return frame.select(
         *[
-            token(F.col(name).cast("string"), key).alias(token_name(name))
-            if name in restricted
+            token(F.col(name).cast("string"), key).alias(stored[name])
+            if name in stored
             else F.col(name)
             for name in frame.columns
         ]
@@ -62,7 +48,3 @@ def token(value: Value, key: bytes) -> Value:
     inner, outer = (F.lit(bytearray(byte ^ pad for byte in block)) for pad in (0x36, 0x5C))
     digest = F.unhex(F.sha2(F.concat(inner, F.encode(value, "UTF-8")), 256))
     return F.sha2(F.concat(outer, digest), 256)
-
-
-def _restricted(column: Column) -> bool:
-    return column.classification == RESTRICTED

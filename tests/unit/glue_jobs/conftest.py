@@ -8,15 +8,19 @@ from pathlib import Path
 import pytest
 from lake_folder import LakeFolder
 from pyspark.sql import SparkSession
-from retail_io.session import open_session
 
 from include.lake.contracts import Lake, load_lake
+from retail_io.session import open_session
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     zone, os.environ["TZ"] = os.environ.get("TZ"), "Pacific/Auckland"
     time.tzset()
+    # What --extra-py-files does on Glue: the workers can import what the job imports.
+    os.environ["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(ROOT / "glue_jobs")))
     scratch = tmp_path_factory.mktemp("spark")
     # Small machine, small data: what the job's own settings leave open.
     settings = {

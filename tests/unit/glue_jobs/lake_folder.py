@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import bronze_to_silver
 import duckdb
 from pyspark.sql import SparkSession
-from retail_io import inputs
 
+import bronze_to_silver
 from include.lake.contracts import Lake
+from retail_io import inputs
 
 RELEASE = "r20260310_0123456789ab"
 TOKEN = "00000000000000aa"
