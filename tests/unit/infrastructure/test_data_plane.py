@@ -38,7 +38,7 @@ OUTPUTS = {
     "AnalystRoleArn",
     "KmsKeyArn",
 }
-TAKE_NO_RESOURCE = {"glue:GetCrawlerMetrics", "cloudwatch:PutMetricData"}
+TAKE_NO_RESOURCE = {"cloudwatch:PutMetricData"}
 
 Clients = Callable[[str], Any]
 
