@@ -1,8 +1,10 @@
-"""Glue crawlers that really crawl: list S3, infer schemas, write tables and partitions."""
+"""Glue crawlers that really crawl: list S3, infer schemas, write tables and partitions.
 
-from include.local_aws.front.context import Context, Handler
+MiniStack keeps the crawlers' definitions (CloudFormation writes them there); state and history of
+their crawls are kept here. Schedules are not executed, custom classifiers and targets other than S3
+make a crawl fail.
+"""
 
+from include.local_aws.crawlers.service import actions
 
-def actions(context: Context) -> dict[str, Handler]:
-    """Give the handlers of the crawlers' actions by X-Amz-Target."""
-    return {}
+__all__ = ["actions"]

@@ -1,0 +1,274 @@
+"""The crawlers' actions: start, stop, and what is told about crawlers and their crawls."""
+
+import json
+import logging
+import statistics
+import threading
+import time
+from collections import Counter
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from include.local_aws.catalog.requests import page, required
+from include.local_aws.crawlers.crawl import Crawl, StoppedError
+from include.local_aws.crawlers.definition import read
+from include.local_aws.crawlers.history import CANCELLED, FAILED, SUCCEEDED, History, Record
+from include.local_aws.crawlers.listing import CrawlError
+from include.local_aws.front.context import AwsError, Context, Handler
+
+log = logging.getLogger(__name__)
+
+LOG_GROUP = "/aws-glue/crawlers"
+INTERRUPTED = "the local AWS ended while the crawl was running: start the crawler again"
+EXPECTED = (CrawlError, AwsError, ClientError, BotoCoreError)
+"""What fails a crawl because of what it met, not because of a mistake of ours."""
+
+
+def actions(context: Context) -> dict[str, Handler]:
+    """Give the handlers of the crawlers' actions by X-Amz-Target.
+
+    Crawls that a crash left running are failed with a reason.
+    """
+    crawlers = Crawlers(context)
+    handlers: dict[str, Handler] = {
+        "StartCrawler": crawlers.start,
+        "StopCrawler": crawlers.stop,
+        "GetCrawler": crawlers.get,
+        "GetCrawlers": crawlers.get_all,
+        "BatchGetCrawlers": crawlers.get_many,
+        "ListCrawlers": crawlers.names,
+        "ListCrawls": crawlers.crawls,
+        "GetCrawlerMetrics": crawlers.metrics,
+        "UpdateCrawler": crawlers.update,
+        "DeleteCrawler": crawlers.delete,
+    }
+    return {f"AWSGlue.{name}": handler for name, handler in handlers.items()}
+
+
+class Crawlers:
+    """Handlers: each takes the request body of a Glue action and gives its answer."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._history = History(context.state / "crawlers.sqlite")
+        self._history.fail_interrupted(INTERRUPTED)
+        self._stops: dict[str, threading.Event] = {}
+        self._lock = threading.Lock()
+
+    def start(self, body: dict[str, Any]) -> dict[str, Any]:
+        """StartCrawler: crawl in the background."""
+        crawler = self._definition(required(body, "Name"))
+        name = crawler["Name"]
+        with self._lock:
+            crawl = self._history.start(name)
+            if crawl is None:
+                raise AwsError("CrawlerRunningException", f"Crawler {name} is already running")
+            stop = self._stops[name] = threading.Event()
+        threading.Thread(
+            target=self._run, args=(crawler, crawl, stop), name=f"crawl {name}", daemon=True
+        ).start()
+        return {}
+
+    def _run(self, crawler: dict[str, Any], crawl: str, stop: threading.Event) -> None:
+        """Crawl, and write down how it ended whatever happens."""
+        lines = CrawlLog(self._context, crawler["Name"], crawl)
+        state, error, changes = FAILED, "", Counter[str]()
+        try:
+            lines.write("BENCHMARK", f"Running Start Crawl for Crawler {crawler['Name']}")
+            changes = Crawl(
+                self._context, read(crawler), lambda line: lines.write("INFO", line), stop.is_set
+            ).run()
+            lines.write("BENCHMARK", f"Crawler has finished running: {dict(changes)}")
+            state = SUCCEEDED
+        except StoppedError:
+            state, error = CANCELLED, "the crawl was stopped"
+            lines.write("INFO", error)
+        except EXPECTED as problem:
+            error = str(problem)
+            log.warning("crawler %s failed: %s", crawler["Name"], error)
+            lines.write("ERROR", error)
+        except Exception as problem:
+            error = f"{type(problem).__name__}: {problem}"
+            log.exception("crawler %s failed", crawler["Name"])
+            lines.write("ERROR", error)
+        finally:
+            self._history.finish(crawl, state, error, changes)
+
+    def stop(self, body: dict[str, Any]) -> dict[str, Any]:
+        """StopCrawler: the crawl ends as soon as it can, CANCELLED."""
+        name = self._definition(required(body, "Name"))["Name"]
+        with self._lock:
+            if not self._history.stop(name):
+                latest = self._history.of(name)[:1]
+                if latest and latest[0].active:
+                    raise AwsError(
+                        "CrawlerStoppingException", f"Crawler {name} is stopping already"
+                    )
+                raise AwsError("CrawlerNotRunningException", f"Crawler {name} is not running")
+            self._stops[name].set()
+        return {}
+
+    def _definition(self, name: str) -> dict[str, Any]:
+        """Give a crawler as MiniStack keeps it."""
+        crawler: dict[str, Any] = self._context.forward("AWSGlue.GetCrawler", {"Name": name})[
+            "Crawler"
+        ]
+        return crawler
+
+    def _described(self, crawler: dict[str, Any]) -> dict[str, Any]:
+        """Give a crawler with its state and its last crawl as they are here."""
+        records = self._history.of(crawler["Name"])
+        active = [record for record in records if record.active]
+        ended = [record for record in records if not record.active]
+        described = {key: value for key, value in crawler.items() if value is not None}
+        described["State"] = active[0].state if active else "READY"
+        described["CrawlElapsedTime"] = int(active[0].seconds * 1000) if active else 0
+        if ended:
+            described["LastCrawl"] = _last_crawl(ended[0])
+        return described
+
+    def get(self, body: dict[str, Any]) -> dict[str, Any]:
+        """GetCrawler."""
+        return {"Crawler": self._described(self._definition(required(body, "Name")))}
+
+    def _all(self) -> list[dict[str, Any]]:
+        """Give all crawlers by name, as MiniStack keeps them."""
+        crawlers = self._context.forward("AWSGlue.GetCrawlers", {})["Crawlers"]
+        return sorted(crawlers, key=lambda crawler: str(crawler["Name"]))
+
+    def get_all(self, body: dict[str, Any]) -> dict[str, Any]:
+        """GetCrawlers."""
+        rows, token = page(self._all(), body)
+        return {"Crawlers": [self._described(crawler) for crawler in rows], **token}
+
+    def get_many(self, body: dict[str, Any]) -> dict[str, Any]:
+        """BatchGetCrawlers."""
+        crawlers = {crawler["Name"]: crawler for crawler in self._all()}
+        names = required(body, "CrawlerNames")
+        return {
+            "Crawlers": [self._described(crawlers[name]) for name in names if name in crawlers],
+            "CrawlersNotFound": [name for name in names if name not in crawlers],
+        }
+
+    def names(self, body: dict[str, Any]) -> dict[str, Any]:
+        """ListCrawlers."""
+        if body.get("Tags"):
+            raise AwsError("InvalidInputException", "ListCrawlers by Tags is not executed here")
+        rows, token = page([crawler["Name"] for crawler in self._all()], body)
+        return {"CrawlerNames": list(rows), **token}
+
+    def crawls(self, body: dict[str, Any]) -> dict[str, Any]:
+        """ListCrawls, newest first."""
+        if body.get("Filters"):
+            raise AwsError("InvalidInputException", "ListCrawls with Filters is not executed here")
+        name = self._definition(required(body, "CrawlerName"))["Name"]
+        rows, token = page(self._history.of(name), body)
+        return {"Crawls": [_listed(record) for record in rows], **token}
+
+    def metrics(self, body: dict[str, Any]) -> dict[str, Any]:
+        """GetCrawlerMetrics: run times, and the changes of the last crawl."""
+        wanted = body.get("CrawlerNameList")
+        names = [crawler["Name"] for crawler in self._all()]
+        rows, token = page([n for n in names if not wanted or n in wanted], body)
+        return {"CrawlerMetricsList": [self._metrics(name) for name in rows], **token}
+
+    def _metrics(self, name: str) -> dict[str, Any]:
+        records = self._history.of(name)
+        ended = [record for record in records if not record.active]
+        changes = ended[0].changes if ended else {}
+        times = [record.seconds for record in ended]
+        return {
+            "CrawlerName": name,
+            "TimeLeftSeconds": 0.0,
+            "StillEstimating": bool(records and records[0].active),
+            "LastRuntimeSeconds": times[0] if times else 0.0,
+            "MedianRuntimeSeconds": statistics.median(times) if times else 0.0,
+            "TablesCreated": changes.get("TABLE ADD", 0),
+            "TablesUpdated": changes.get("TABLE UPDATE", 0),
+            "TablesDeleted": changes.get("TABLE DELETE", 0),
+        }
+
+    def update(self, body: dict[str, Any]) -> dict[str, Any]:
+        """UpdateCrawler, not while it runs."""
+        self._refuse_while_running(required(body, "Name"))
+        return self._context.forward("AWSGlue.UpdateCrawler", body)
+
+    def delete(self, body: dict[str, Any]) -> dict[str, Any]:
+        """DeleteCrawler and its history, not while it runs."""
+        name = required(body, "Name")
+        self._refuse_while_running(name)
+        answer = self._context.forward("AWSGlue.DeleteCrawler", body)
+        self._history.forget(name)
+        return answer
+
+    def _refuse_while_running(self, name: str) -> None:
+        if any(record.active for record in self._history.of(name)):
+            raise AwsError("CrawlerRunningException", f"Crawler {name} is running: stop it first")
+
+
+class CrawlLog:
+    """The log of one crawl in CloudWatch Logs, in the stream of its crawler.
+
+    Args:
+        context: MiniStack.
+        crawler: the crawler's name.
+        crawl: the crawl's id, put before every line as Glue does.
+    """
+
+    def __init__(self, context: Context, crawler: str, crawl: str) -> None:
+        self._logs = context.client("logs")
+        self._crawler = crawler
+        self._crawl = crawl
+        self._ready = False
+
+    def write(self, level: str, line: str) -> None:
+        """Append a line."""
+        if not self._ready:
+            self._make(self._logs.create_log_group, logGroupName=LOG_GROUP)
+            self._make(
+                self._logs.create_log_stream, logGroupName=LOG_GROUP, logStreamName=self._crawler
+            )
+            self._ready = True
+        message = f"[{self._crawl}] {level} : {line}"
+        self._logs.put_log_events(
+            logGroupName=LOG_GROUP,
+            logStreamName=self._crawler,
+            logEvents=[{"timestamp": int(time.time() * 1000), "message": message}],
+        )
+
+    def _make(self, create: Any, **names: str) -> None:
+        """Create a group or stream unless it exists."""
+        try:
+            create(**names)
+        except self._logs.exceptions.ResourceAlreadyExistsException:
+            return
+
+
+def _last_crawl(record: Record) -> dict[str, Any]:
+    """Describe an ended crawl as GetCrawler does."""
+    described = {
+        "Status": record.state,
+        "LogGroup": LOG_GROUP,
+        "LogStream": record.crawler,
+        "MessagePrefix": record.id,
+        "StartTime": record.started,
+    }
+    return described | ({"ErrorMessage": record.error} if record.error else {})
+
+
+def _listed(record: Record) -> dict[str, Any]:
+    """Describe a crawl as ListCrawls does."""
+    states = {SUCCEEDED: "COMPLETED", CANCELLED: "STOPPED", "STOPPING": "RUNNING"}
+    described: dict[str, Any] = {
+        "CrawlId": record.id,
+        "State": states.get(record.state, record.state),
+        "StartTime": record.started,
+        "Summary": json.dumps(record.changes),
+        "LogGroup": LOG_GROUP,
+        "LogStream": record.crawler,
+        "MessagePrefix": record.id,
+    }
+    if record.ended is not None:
+        described["EndTime"] = record.ended
+    return described | ({"ErrorMessage": record.error} if record.error else {})
