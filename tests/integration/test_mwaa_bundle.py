@@ -105,7 +105,7 @@ def test_every_dag_imports(mwaa_python: Path, airflow_home: Path) -> None:
     environment = airflow_environment(airflow_home, ("plugins", "dags", "config"))
     command = [mwaa_python, "-P", "-c", IMPORT_DAGS, str(airflow_home / "dags")]
     found = json.loads(run(command, **environment).splitlines()[-1])
-    assert found["errors"] == {}
+    assert not found["errors"], "\n".join(found["errors"].values())
     assert "retail_sales_daily" in found["dags"]
     assert found["dags"] == sorted(path.stem for path in (ROOT / "dags").glob("*.py"))
     assert all(Path(file).is_relative_to(airflow_home) for file in found["from"])
