@@ -68,6 +68,11 @@ def sources(root: Path, folder: str) -> list[Path]:
     return sorted((root / folder).rglob("*.py"))
 
 
+def parsed(file: Path) -> ast.Module:
+    """The file's syntax tree."""
+    return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+
+
 def zone_of(file: Path, root: Path) -> Zone | None:
     """The row that a file falls under: the longest folder wins."""
     path = file.relative_to(root).as_posix()
@@ -111,7 +116,7 @@ def wrong_imports(root: Path) -> list[str]:
                 f"{path}: no row of ZONES covers this folder; add one that says what it may"
             )
             continue
-        for line, name in imports(ast.parse(file.read_text(encoding="utf-8"))):
+        for line, name in imports(parsed(file)):
             standard = name.split(".")[0] in STDLIB
             if within(name, zone.refused) or not (standard or within(name, zone.allowed)):
                 found.append(
@@ -147,7 +152,7 @@ def heavy_imports(root: Path) -> list[str]:
     """Imports of heavy engines that reading a DAG would pay for."""
     found = []
     for file in [f for folder in PARSED for f in sources(root, folder)]:
-        for statement in executed_at_import(ast.parse(file.read_text(encoding="utf-8"))):
+        for statement in executed_at_import(parsed(file)):
             if isinstance(statement, ast.Import | ast.ImportFrom):
                 found += [
                     f"{file.relative_to(root)}:{line}: imports {name} at module level; import it"

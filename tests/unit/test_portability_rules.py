@@ -33,11 +33,16 @@ def sources(root: Path, *folders: str) -> list[Path]:
     return sorted(file for folder in folders for file in (root / folder).rglob("*.py"))
 
 
+def parsed(file: Path) -> ast.Module:
+    """The file's syntax tree."""
+    return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+
+
 def place_checks(root: Path) -> list[str]:
     """Conditions on where the code runs: laptop and AWS differ by endpoint variables only."""
     found = []
     for file in sources(root, *SHIPPED):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(file)):
             said = None
             if isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert | ast.comprehension):
                 tests = node.ifs if isinstance(node, ast.comprehension) else [node.test]
@@ -73,7 +78,7 @@ def impure_transforms(root: Path) -> list[str]:
     """Uses of a session, IO, clock, chance or environment in the df -> df functions."""
     found = []
     for file in sources(root, TRANSFORMS):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(file)):
             named = node.attr if isinstance(node, ast.Attribute) else None
             named = node.id if isinstance(node, ast.Name) else named
             if named and IMPURE.fullmatch(named):
