@@ -4,6 +4,7 @@ import binascii
 import hashlib
 import logging
 import re
+import shutil
 import threading
 import time
 import uuid
@@ -13,8 +14,8 @@ from typing import Any
 from include.local_aws.front.context import AwsError, Context, Handler
 from include.local_aws.jobs import processes
 from include.local_aws.jobs.definitions import JobDefinitions
-from include.local_aws.jobs.execution import WORKER_DPUS, Execution, Outcome, capacity
-from include.local_aws.jobs.store import ACTIVE, RunStore
+from include.local_aws.jobs.execution import WORKER_DPUS, Execution, Outcome, capacity, run_folder
+from include.local_aws.jobs.store import ACTIVE, Leftover, RunStore
 
 LOGGER = logging.getLogger(__name__)
 ATTEMPT = re.compile(r"_attempt_(\d+)$")
@@ -50,12 +51,7 @@ class JobRunApi:
         self._executions: dict[str, Execution] = {}
         self._closing = False
         for left in self._store.leftovers():
-            if left.pid is not None and left.created is not None:
-                processes.end_leftover(left.pid, left.created)
-            self._store.change(
-                left.id, JobRunState="FAILED", ErrorMessage=CRASHED, CompletedOn=time.time()
-            )
-            LOGGER.warning("%s: FAILED, %s", left.id, CRASHED)
+            self._give_up(left)
 
     def handlers(self) -> dict[str, Handler]:
         """The actions by their X-Amz-Target."""
@@ -146,6 +142,16 @@ class JobRunApi:
             return "JobRunCannotBeStoppedException", f"{run_id} is {run['JobRunState']}"
         execution.ask_to_end(Outcome("STOPPED"))
         return None
+
+    def _give_up(self, left: Leftover) -> None:
+        """End what is left of a run of an earlier front, and say so."""
+        if left.pid is not None and left.created is not None:
+            processes.end_leftover(left.pid, left.created)
+        shutil.rmtree(run_folder(self._context, left.id), ignore_errors=True)
+        self._store.change(
+            left.id, JobRunState="FAILED", ErrorMessage=CRASHED, CompletedOn=time.time()
+        )
+        LOGGER.warning("%s: FAILED, %s", left.id, CRASHED)
 
     def _list_jobs(self, body: dict[str, Any]) -> dict[str, Any]:
         names = [job["Name"] for job in self._definitions.all()]

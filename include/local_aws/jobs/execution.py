@@ -91,7 +91,7 @@ class Execution:
         self._thread.join(seconds)
 
     def _work(self) -> None:
-        folder = self._context.state / "jobs" / self.run["Id"]
+        folder = run_folder(self._context, self.run["Id"])
         try:
             outcome = self._outcome(folder)
         except (ArgumentError, workspace.PreparationError) as error:
@@ -153,6 +153,11 @@ class Execution:
             "DPUSeconds": seconds * float(self.run["MaxCapacity"]),
         }
         return fields | ({"ErrorMessage": outcome.message} if outcome.message else {})
+
+
+def run_folder(context: Context, run_id: str) -> Path:
+    """Where a run works; it goes when the run ends."""
+    return context.state / "jobs" / run_id
 
 
 def capacity(settings: Mapping[str, Any]) -> float:

@@ -28,6 +28,7 @@ TRACEBACK = "Traceback (most recent call last):"
 NOT_MESSAGE = re.compile(
     r"\s+at |\t|\s*\.\.\. \d+ more|\d\d/\d\d/\d\d \d\d:\d\d:\d\d |JVM stacktrace:"
 )
+NOT_COMPILED = re.compile(r"(SyntaxError|IndentationError|TabError): ")
 
 
 class RunLog:
@@ -101,7 +102,8 @@ def exception_message(lines: list[str]) -> str | None:
     """
     starts = [number for number, line in enumerate(lines) if line == TRACEBACK]
     if not starts:
-        return None
+        # a script that cannot be compiled has no traceback
+        return next((line for line in reversed(lines) if NOT_COMPILED.match(line)), None)
     after = lines[starts[-1] + 1 :]
     while after and (after[0].startswith(" ") or not after[0]):
         after = after[1:]
