@@ -13,6 +13,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import boto3
+import psycopg2
 import pytest
 
 ROOT = Path(__file__).parents[3]
@@ -80,6 +81,41 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield f"http://127.0.0.1:{port}"
     stopped(process)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """libpq variables of an empty PostgreSQL server."""
+    folder = tmp_path_factory.mktemp("database")
+    folder.joinpath("password").write_text("secret")
+    port = free_port()
+    module = "include.local_aws.database"
+    command = [sys.executable, "-m", module, f"--port={port}", f"--state={folder / 'state'}"]
+    libpq = {"PGHOST": "127.0.0.1", "PGPORT": str(port), "PGUSER": "postgres"}
+    libpq |= {"PGPASSWORD": "secret", "PGDATABASE": "postgres"}
+    with folder.joinpath("log").open("wb") as output:
+        process = subprocess.Popen(
+            [*command, f"--password-file={folder / 'password'}"],
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            psycopg2.connect(
+                host="127.0.0.1", port=port, user="postgres", password="secret"
+            ).close()
+            break
+        except psycopg2.OperationalError:
+            assert process.poll() is None, folder.joinpath("log").read_text()
+            assert time.monotonic() < deadline, folder.joinpath("log").read_text()
+            time.sleep(0.1)
+    yield libpq
+    stopped(process)
+    moved = folder / "state" / "moved-to"
+    if moved.exists():
+        shutil.rmtree(moved.read_text().strip(), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -2,18 +2,23 @@
 
 import importlib.util
 import json
+import os
 import re
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import check_jsonschema
 import jsonschema
+import psycopg2
+import psycopg2.errors
 import pytest
 import yaml
 
 from include.laptop import airflow
 from include.laptop.__main__ import POOLS
+from include.local_aws.database import INSTALLATION
 from include.local_aws.stack import PORTS
 
 ROOT = Path(__file__).parents[3]
@@ -154,3 +159,35 @@ def test_shell_snippets_have_no_syntax_error(
         text = snippet.replace("$$", "$")
         checked = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True)
         assert checked.returncode == 0, f"{snippet}\n{checked.stderr}"
+
+
+def test_the_tills_database_is_made_for_reading(
+    compose: dict[str, Any], database: dict[str, str]
+) -> None:
+    """Runs PostgreSQL's init script of the compose file on a real server."""
+    schema = ROOT / "include/sample_data/store_transactions.sql"
+    script = compose["configs"]["tills"]["content"].replace("$$", "$")
+    script = script.replace("/tills/store_transactions.sql", str(schema))
+    variables = {"POSTGRES_USER": "postgres", "TILLS_PASSWORD": "it's secret"}
+    path = f"{INSTALLATION / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    made = subprocess.run(
+        ["bash", "-ec", script],
+        env=os.environ | database | variables | {"PATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0, made.stderr
+    with closing(
+        psycopg2.connect(
+            host=database["PGHOST"],
+            port=database["PGPORT"],
+            dbname="tills",
+            user="lake_reader",
+            password="it's secret",
+        )
+    ) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT count(*) FROM public.store_transactions")
+        assert cursor.fetchone() == (0,)
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            cursor.execute("DELETE FROM public.store_transactions")
