@@ -1,12 +1,15 @@
 """Keys are as documented, and no value can leave its folder or carry SQL."""
 
-from collections.abc import Callable
 from datetime import date
+from typing import TYPE_CHECKING
 
 import pytest
 
 from include.lake import layout, values
 from include.lake.values import Template, UnsafeValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 R, T, DAY = "r20260702_bbbbbbbbbbbb", "0123456789abcdef", date(2026, 7, 2)
 
