@@ -124,7 +124,7 @@ def parse(text: str) -> Inputs:
         raise InputsError(
             f"inputs.json lacks {error}; check_drift writes it, clear that task"
         ) from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise InputsError(f"inputs.json is damaged ({error}); clear check_drift") from error
     stray = [file.key for file in inputs.files if file.ingest_date not in inputs.days]
     if first > last or stray:
