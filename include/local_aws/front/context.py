@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,12 @@ class AwsError(Exception):
     def __str__(self) -> str:
         """Code and message, as they are to be read in a log."""
         return f"{self.code}: {self.message}"
+
+
+@cache
+def _session() -> boto3.session.Session:
+    """Give the one boto3 session; it keeps the service models, which are slow to load."""
+    return boto3.session.Session()
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,7 @@ class Context:
         with self._lock:
             if service not in self._clients:
                 credentials = self.credentials()
-                self._clients[service] = boto3.session.Session().client(
+                self._clients[service] = _session().client(
                     service,
                     endpoint_url=self.endpoint,
                     region_name=self.region,

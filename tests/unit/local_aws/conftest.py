@@ -7,13 +7,10 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
-from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import boto3
@@ -26,6 +23,7 @@ from include.local_aws.front.server import FrontServer
 
 START_SECONDS = 60
 ROOT = Path(__file__).parents[3]
+SESSION = boto3.session.Session()
 
 
 def free_port() -> int:
@@ -60,7 +58,7 @@ def end(process: "subprocess.Popen[bytes]") -> int:
 
 def aws_client(service: str, url: str) -> Any:
     """Make a boto3 client of `service` at `url`, as an application would, without retries."""
-    return boto3.session.Session().client(
+    return SESSION.client(
         service,
         endpoint_url=url,
         region_name="us-east-1",
@@ -136,26 +134,56 @@ def bucket(ministack: str, unique: str) -> str:
 
 
 @pytest.fixture
-def front(context: Context) -> Iterator[str]:
-    """URL of a running front over `context`, with the services that need no other process."""
-    port = free_port()
-    served = replace(context, front_url=f"http://127.0.0.1:{port}")
-    with serving(served, catalog.actions(served) | crawlers.actions(served)) as url:
-        yield url
+def client() -> Callable[[str, str], Any]:
+    """Makes a boto3 client of (service, URL) as an application has it, without retries."""
+    return aws_client
 
 
-@contextmanager
-def serving(context: Context, handlers: Mapping[str, Handler]) -> Iterator[str]:
-    """Serve handlers at the context's own URL, and MiniStack behind them."""
-    server = FrontServer(int(urlsplit(context.front_url).port or 0), context.endpoint, handlers)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield context.front_url
-    finally:
+@pytest.fixture
+def serve(context: Context) -> Iterator[Callable[..., str]]:
+    """Starts a front with (handlers, optionally another context); gives its URL."""
+    running: list[tuple[FrontServer, Context]] = []
+
+    def start(handlers: Mapping[str, Handler], at: Context = context) -> str:
+        server = FrontServer(0, at.endpoint, handlers)
+        running.append((server, at))
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server, at in running:
         server.shutdown()
         server.server_close()
-        context.shutdown()
+        at.shutdown()
+
+
+@pytest.fixture
+def front(serve: Callable[..., str], context: Context) -> str:
+    """URL of a running front over `context`, with the services that need no other process."""
+    return serve(catalog.actions(context) | crawlers.actions(context))
+
+
+@pytest.fixture
+def front_process(
+    ministack: str, tmp_path: Path
+) -> Iterator[Callable[[], tuple["subprocess.Popen[bytes]", str]]]:
+    """Starts the whole front as the supervisor does, on one state folder; gives process and URL."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> tuple["subprocess.Popen[bytes]", str]:
+        port, log = free_port(), tmp_path / "front.log"
+        command = [sys.executable, "-m", "include.local_aws.front", "--port", str(port)]
+        command += ["--endpoint", ministack, "--state", str(tmp_path / "front")]
+        command += ["--gateway-port", str(free_port())]
+        with log.open("ab") as output:
+            process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
+        started.append(process)
+        wait_until_healthy(f"http://127.0.0.1:{port}/healthz", process, log)
+        return process, f"http://127.0.0.1:{port}"
+
+    yield start
+    for process in started:
+        end(process)
 
 
 @pytest.fixture

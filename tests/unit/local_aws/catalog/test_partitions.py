@@ -110,7 +110,9 @@ def test_nulls_compare_with_nothing(glue: Any, key: dict[str, str]) -> None:
 
 
 def test_partitions_come_in_pages(glue: Any, key: dict[str, str]) -> None:
-    sizes, seen, more = [], [], {}
+    sizes: list[int] = []
+    seen: list[list[str]] = []
+    more: dict[str, str] = {}
     while True:
         answer = glue.get_partitions(**key, Expression="day > '2026-01-02'", MaxResults=12, **more)
         sizes.append(len(answer["Partitions"]))

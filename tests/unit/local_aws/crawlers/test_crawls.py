@@ -5,7 +5,7 @@ import io
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.local_aws import crawlers
-from include.local_aws.crawlers import crawl as crawl_module
+from include.local_aws.crawlers.formats import inspect
 from include.local_aws.crawlers.history import History
 from include.local_aws.front.context import Context
 
@@ -417,21 +417,27 @@ def test_partition_keys_may_not_change(lake: Lake) -> None:
     assert "partitioned by ['d']" in lake.crawl(expected="FAILED")["ErrorMessage"]
 
 
+class Gate:
+    """Where crawls wait, before they look into a file."""
+
+    def __init__(self) -> None:
+        self.reached, self.open = threading.Event(), threading.Event()
+
+    def inspect(self, read: Any, size: int) -> Any:
+        self.reached.set()
+        assert self.open.wait(SECONDS)
+        return inspect(read, size)
+
+
 @pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """Crawls wait for this event before they look into files."""
-    event = threading.Event()
-    inspect = crawl_module.inspect
-
-    def waiting(*arguments: Any) -> Any:
-        assert event.wait(SECONDS)
-        return inspect(*arguments)
-
-    monkeypatch.setattr(crawl_module, "inspect", waiting)
-    return event
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    gate = Gate()
+    monkeypatch.setattr("include.local_aws.crawlers.crawl.inspect", gate.inspect)
+    yield gate
+    gate.open.set()
 
 
-def test_one_crawl_at_a_time(lake: Lake, gate: threading.Event) -> None:
+def test_one_crawl_at_a_time(lake: Lake, gate: Gate) -> None:
     lake.put("bronze/orders/d=1/a.json", {"id": 1})
     lake.crawler()
     lake.glue.start_crawler(Name=lake.name)
@@ -445,22 +451,23 @@ def test_one_crawl_at_a_time(lake: Lake, gate: threading.Event) -> None:
     crawler = lake.glue.get_crawler(Name=lake.name)["Crawler"]
     assert crawler["State"] == "RUNNING"
     assert "LastCrawl" not in crawler
-    gate.set()
+    gate.open.set()
     assert lake.wait()["Status"] == "SUCCEEDED"
 
 
-def test_a_stopped_crawl_is_cancelled(lake: Lake, gate: threading.Event) -> None:
+def test_a_stopped_crawl_is_cancelled(lake: Lake, gate: Gate) -> None:
     lake.put("bronze/orders/d=1/a.json", {"id": 1})
     lake.put("bronze/orders/d=2/a.json", {"id": 1})
     lake.crawler()
     with pytest.raises(lake.glue.exceptions.CrawlerNotRunningException):
         lake.glue.stop_crawler(Name=lake.name)
     lake.glue.start_crawler(Name=lake.name)
+    assert gate.reached.wait(SECONDS)
     lake.glue.stop_crawler(Name=lake.name)
     assert lake.glue.get_crawler(Name=lake.name)["Crawler"]["State"] == "STOPPING"
     with pytest.raises(lake.glue.exceptions.CrawlerStoppingException):
         lake.glue.stop_crawler(Name=lake.name)
-    gate.set()
+    gate.open.set()
     assert lake.wait()["Status"] == "CANCELLED"
     assert lake.tables() == []
 
