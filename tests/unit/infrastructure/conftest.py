@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -56,10 +57,9 @@ def stopped(process: Any) -> None:
         process.wait(15)
 
 
-@pytest.fixture(scope="session")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a MiniStack of this test session."""
-    folder = tmp_path_factory.mktemp("ministack")
+@contextmanager
+def ministack(folder: Path, **settings: str) -> Iterator[str]:
+    """Runs a MiniStack that keeps its state in the folder; gives its URL."""
     port = free_port()
     environment = {
         "GATEWAY_PORT": str(port),
@@ -74,13 +74,29 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     }
     process = running(
         [sys.executable, "-m", "ministack"],
-        environment,
+        environment | settings,
         f"http://127.0.0.1:{port}/_ministack/health",
         folder / "log",
     )
-    yield f"http://127.0.0.1:{port}"
-    stopped(process)
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        stopped(process)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a MiniStack of this test session."""
+    with ministack(tmp_path_factory.mktemp("ministack")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def guarded_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a MiniStack that enforces IAM policies."""
+    with ministack(tmp_path_factory.mktemp("guarded"), AUTH="true") as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
