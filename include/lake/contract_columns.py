@@ -52,8 +52,8 @@ def read_columns(cursor: Cursor, time_zone: str) -> tuple[Column, ...]:
     for item in cursor.items():
         column = _column(item, time_zone)
         for other in columns:
-            if other.name == column.name:
-                item.fail(f"column {column.name} stands twice; rename or remove one")
+            if column.stored_name in (other.name, other.stored_name):
+                item.fail(f"column {column.stored_name} stands twice; rename or remove one")
             if column.derived is None is other.derived and (
                 other.source.lower() == column.source.lower()
             ):

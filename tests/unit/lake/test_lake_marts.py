@@ -1,10 +1,12 @@
 """Mart files are read strictly, and their statements are what Athena needs."""
 
+import re
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
+from include.lake.contracts import load_lake
 from include.lake.marts import Mart, batches, load_marts
 from include.lake.strict_yaml import ContractError
 from include.lake.values import Template, UnsafeValueError
@@ -46,6 +48,16 @@ def test_shipped_marts_are_short_and_complete() -> None:
         assert len((ROOT / "sql" / "gold" / f"{name}.sql").read_text().splitlines()) <= 80
         sums = {column.reconciles_with for column in marts[name].columns}
         assert {"count(*)", "sum(quantity)", "sum(total_amount)"} <= sums
+
+
+def test_sql_names_only_databases_of_the_lake() -> None:
+    lake = load_lake()
+    files = [*(ROOT / "sql").glob("*/*.sql")]
+    assert len(files) == 4
+    for file in files:
+        named = set(re.findall(r"\b(retail_\w+|sales_analytics)\.", file.read_text()))
+        assert named <= {lake.silver_database, lake.ops_database}
+        assert lake.silver_database in named
 
 
 def test_ctas_casts_every_column_and_puts_the_partition_last(tmp_path: Path) -> None:

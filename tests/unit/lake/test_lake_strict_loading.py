@@ -97,6 +97,20 @@ SLIPS = {
         None,
     ),
     "column twice": (ORDERS, "- name: category", "- name: product_name", "stands twice", 0),
+    "two columns of one token": (
+        WHOLESALE,
+        "- name: customer_ref",
+        "- name: customer",
+        "column customer_token stands twice",
+        None,
+    ),
+    "a column named as another's token": (
+        WHOLESALE,
+        "- name: country",
+        "- name: customer_ref_token",
+        "column customer_ref_token stands twice",
+        None,
+    ),
     "column of the job": (ORDERS, "- name: category", "- name: source_file", "job itself", 0),
     "two columns of one field": (
         WHOLESALE,
