@@ -206,30 +206,32 @@ def _changes(cloudformation: Any, name: str, change_set: str, timeout: float) ->
 def _follow(
     cloudformation: Any, name: str, changing: set[str], seen: set[str], say: Say, timeout: float
 ) -> None:
-    """Waits for the stack to settle, repeating events of what changes; raises on failure."""
+    """Waits for the stack to settle, repeating events of what changes; raises on failure.
+
+    The stack's own events tell the end: its status may for a moment still be that of before.
+    """
     failures: list[str] = []
     for _ in pauses(timeout):
-        status = read(cloudformation, name).status
         for event in _events(cloudformation, name, seen):
             seen.add(event["EventId"])
-            line = f"{event['ResourceStatus']} {event['ResourceType']} {event['LogicalResourceId']}"
-            reason = event.get("ResourceStatusReason", "")
-            if event["ResourceStatus"].endswith("_FAILED"):
-                line = f"{line}: {reason}"
+            status, kind = event["ResourceStatus"], event["ResourceType"]
+            line = f"{status} {kind} {event['LogicalResourceId']}"
+            if status.endswith("_FAILED"):
+                reason = event.get("ResourceStatusReason", "no reason given")
+                say(f"{name}: {line}: {reason}")
                 if "cancelled" not in reason:
-                    failures.append(line)
+                    failures.append(f"{line}: {reason}")
+            elif status.endswith("_COMPLETE") and event["LogicalResourceId"] in changing:
                 say(f"{name}: {line}")
-            elif event["ResourceStatus"].endswith("_COMPLETE") and (
-                event["LogicalResourceId"] in changing
-            ):
-                say(f"{name}: {line}")
-        if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-            return
-        if not status.endswith("_IN_PROGRESS"):
-            raise DeploymentError(
-                f"{name} ended as {status or 'deleted'}:\n  "
-                + "\n  ".join(failures or ["no failed event; see the stack's console page"])
-            )
+            if (kind, event["LogicalResourceId"]) != ("AWS::CloudFormation::Stack", name):
+                continue
+            if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+                return
+            if not status.endswith("_IN_PROGRESS"):
+                raise DeploymentError(
+                    f"{name} ended as {status}:\n  "
+                    + "\n  ".join(failures or ["no failed event; see the stack's console page"])
+                )
     raise DeploymentError(f"{name} is still not done after {timeout:.0f} s; see its console page.")
 
 
