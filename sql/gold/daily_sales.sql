@@ -17,17 +17,19 @@ columns:
     description: Amount of the lines sold, in pounds
     reconciles_with: sum(CASE WHEN NOT is_return THEN total_amount END)
   returns:
-    type: bigint
-    description: Lines taken back, out of transactions
-    reconciles_with: sum(CASE WHEN is_return THEN 1 ELSE 0 END)
+    type: decimal(18,2)
+    description: Amount paid back, in pounds; negative, part of revenue
+    reconciles_with: sum(CASE WHEN is_return THEN total_amount END)
   revenue:
     type: decimal(18,2)
     description: Amount sold less amount paid back, in pounds
     reconciles_with: sum(total_amount)
   customers: {type: bigint, description: Distinct known customers of the day; not additive}
 checks:
-  - {name: returns_are_transactions, severity: fail, sql: min(transactions - returns) >= 0}
-  - {name: gross_not_below_net, severity: fail, sql: min(gross_revenue - revenue) >= 0}
+  - {name: returns_not_positive, severity: fail, sql: max(returns) <= 0}
+  - name: gross_and_returns_are_revenue
+    severity: fail
+    sql: max(abs(gross_revenue + returns - revenue)) = 0
   - {name: revenue_positive, severity: warn, sql: min(revenue) > 0}
 */
 WITH sales AS (
@@ -44,7 +46,7 @@ per_channel AS (
         count(*) AS transactions,
         sum(quantity) AS units,
         sum(CASE WHEN is_return THEN 0 ELSE total_amount END) AS gross_revenue,
-        sum(CASE WHEN is_return THEN 1 ELSE 0 END) AS returns,
+        sum(CASE WHEN is_return THEN total_amount ELSE 0 END) AS returns,
         sum(total_amount) AS revenue,
         count(DISTINCT customer_token) AS customers
     FROM sales
