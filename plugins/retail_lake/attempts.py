@@ -17,14 +17,14 @@ def attempt_token(ti: Any, try_number: int, *inputs: str) -> str:
         try_number: the attempt, 1-based; an earlier number gives that attempt's token.
         inputs: texts that decide what the attempt does, e.g. the SQL.
     """
-    identity = (ti.dag_id, ti.run_id, ti.task_id, ti.map_index or -1, try_number, *inputs)
+    identity = (ti.dag_id, ti.run_id, ti.task_id, ti.map_index, try_number, *inputs)
     return hashlib.sha256("|".join(map(str, identity)).encode()).hexdigest()
 
 
 def chain_start(ti: Any) -> int:
     """Return the first try number of the current chain of attempts.
 
-    Clearing a task starts a new chain: Airflow then raises `max_tries` to the tries used so far plus
-    the task's retries. Attempts before it belong to work that somebody decided to do again.
+    Clearing a task starts a new chain: Airflow raises `max_tries` to the tries used so far plus the
+    task's retries. Attempts before it belong to work that somebody decided to do again.
     """
     return max(1, int(ti.max_tries) - int(ti.task.retries or 0) + 1)

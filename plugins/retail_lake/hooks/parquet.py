@@ -12,7 +12,7 @@ from retail_lake.hooks.snapshot import ExtractColumn
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BLOCK_BYTES = 2 * 1024 * 1024  # of CSV, parsed at once
+BLOCK_BYTES = 1024 * 1024  # of CSV, parsed at once; Arrow reads up to 32 blocks ahead
 ROW_GROUP_ROWS = 131_072
 
 

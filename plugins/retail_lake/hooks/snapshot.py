@@ -66,6 +66,28 @@ class Extract:
         if types.get(self.time_column) != "timestamp":
             raise ValueError(f"{self.name}: {self.time_column} must be a declared timestamp column")
 
+    @classmethod
+    def from_contract(cls, contract: Any) -> "Extract":
+        """Take table, delivered columns, key and business time from a data contract.
+
+        Args:
+            contract: has `source` (schema, table, business_time), `delivered_columns` (source,
+                type, precision, scale, primary_key) and `column(name)`.
+        """
+        keys = [column for column in contract.delivered_columns if column.primary_key]
+        return cls(
+            schema=contract.source.schema,
+            table=contract.source.table,
+            columns=tuple(
+                ExtractColumn(column.source, column.type, column.precision, column.scale)
+                for column in contract.delivered_columns
+            ),
+            order_by=tuple(
+                column.source for column in sorted(keys, key=lambda column: column.primary_key)
+            ),
+            time_column=contract.column(contract.source.business_time).source,
+        )
+
     @property
     def name(self) -> str:
         """The table's name for messages."""
@@ -150,8 +172,8 @@ class Snapshot:
         NULL is an empty field, the empty string is `""`. Leaving the block early ends the COPY.
 
         Raises:
-            AirflowException: when leaving the block, if the database failed in the middle: the end of
-                the stream was then no end of the data.
+            AirflowException: when leaving the block, if the database failed in the middle: the
+                end of the stream was then no end of the data.
         """
         stream = CsvStream(self, _copy_statement(extract, start, end))
         try:
@@ -188,12 +210,12 @@ class CsvStream:
             ):
                 cursor.copy_expert(statement, pipe)
                 self.rows = cursor.rowcount
-        except BaseException as error:  # noqa: BLE001 - handed to the reading thread
+        except BaseException as error:
             if not self._stopped:
                 self._error = error
 
     def stop(self, cancel: bool = False) -> None:
-        """Close the pipe and wait for the COPY to end, telling the database if it is not wanted."""
+        """Close the pipe and wait for the end of the COPY, which may be cancelled."""
         self._stopped = True
         if cancel:
             self._snapshot.connection.cancel()

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
 
@@ -25,14 +26,20 @@ class FailureAlert:
     Args:
         topic_arn: the SNS topic.
         window_task: task whose result holds `from_date` and `to_date` of the run.
+        time_zone: zone of the business day, for a run that failed before that task.
         aws_conn_id: the Airflow connection.
     """
 
     def __init__(
-        self, topic_arn: str, window_task: str, aws_conn_id: str | None = "aws_default"
+        self,
+        topic_arn: str,
+        window_task: str,
+        time_zone: str,
+        aws_conn_id: str | None = "aws_default",
     ) -> None:
         self.topic_arn = topic_arn
         self.window_task = window_task
+        self.time_zone = time_zone
         self.aws_conn_id = aws_conn_id
 
     def __call__(self, context: Any) -> None:
@@ -107,7 +114,8 @@ class FailureAlert:
             return {"from": opened["from_date"], "to": opened["to_date"]}
         params = context.get("params") or {}
         start = context.get("data_interval_start")
-        first = params.get("from_date") or (start.date().isoformat() if start else None)
+        day = start.astimezone(ZoneInfo(self.time_zone)).date().isoformat() if start else None
+        first = params.get("from_date") or day
         return {"from": first, "to": params.get("to_date") or first}
 
     def _client(self, service: str) -> Any:

@@ -1,1 +1,26 @@
-"""Operators: one movement of data per module."""
+"""Operators: one movement of data per module, loaded when it is first named.
+
+Each worker process pays for what a DAG imports, so naming one operator must not load them all.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_MODULES = {
+    "CheckDriftOperator": "check_drift",
+    "OpenReleaseOperator": "open_release",
+    "PostgresToS3ParquetOperator": "extract",
+    "PublishOperator": "publish",
+    "QualityChecksOperator": "quality_checks",
+    "ReleaseAthenaOperator": "athena",
+    "ReleaseCrawlerOperator": "crawler",
+    "ReleaseGlueJobOperator": "glue_job",
+    "ReportOperator": "report",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load the module that defines an operator."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__} has no {name}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

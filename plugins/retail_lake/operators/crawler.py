@@ -8,6 +8,7 @@ from airflow.providers.amazon.aws.operators.glue_crawler import GlueCrawlerOpera
 from airflow.sdk.exceptions import AirflowException
 from botocore.exceptions import ClientError
 
+from retail_lake.defaults import GLUE_POOL
 from retail_lake.hooks.catalog import error_code
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
 from retail_lake.triggers.crawler import CrawlFinishedTrigger, is_finished, last_crawl
@@ -19,6 +20,7 @@ class ReleaseCrawlerOperator(GlueCrawlerOperator):
     House defaults over the provider's operator, and why:
 
     - Names only: infrastructure owns the crawler, so nothing is created or updated here.
+    - The pool `glue` has one slot, which a deferred task keeps: our runs never share a crawler.
     - A crawl that is already running may have listed S3 before our last file landed: wait for its
       end, then start our own.
     - Success is a LastCrawl that started after our start was accepted and is SUCCEEDED; a READY
@@ -26,7 +28,7 @@ class ReleaseCrawlerOperator(GlueCrawlerOperator):
     - A short crawl is waited for in the worker (`patience`), which saves two process starts.
 
     Args:
-        crawler_name: the crawler's name (templated).
+        crawler: the crawler's name.
         poll_interval: seconds between two looks.
         patience: how long to wait in the worker before deferring.
         crawl_timeout: longest wait for one crawl.
@@ -35,7 +37,7 @@ class ReleaseCrawlerOperator(GlueCrawlerOperator):
     def __init__(
         self,
         *,
-        crawler_name: str,
+        crawler: str,
         poll_interval: int = 5,
         patience: timedelta = timedelta(seconds=10),
         crawl_timeout: timedelta = timedelta(hours=1),
@@ -43,7 +45,8 @@ class ReleaseCrawlerOperator(GlueCrawlerOperator):
     ) -> None:
         kwargs.setdefault("botocore_config", ADAPTIVE_RETRIES)
         kwargs.setdefault("deferrable", True)
-        super().__init__(config={"Name": crawler_name}, poll_interval=poll_interval, **kwargs)
+        kwargs.setdefault("pool", GLUE_POOL)
+        super().__init__(config={"Name": crawler}, poll_interval=poll_interval, **kwargs)
         self.patience = patience
         self.crawl_timeout = crawl_timeout
 

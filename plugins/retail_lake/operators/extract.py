@@ -1,9 +1,9 @@
 """One PostgreSQL table to Parquet in S3, day by day, exact and atomic."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
@@ -12,10 +12,23 @@ from airflow.sdk.exceptions import AirflowException
 from airflow.sdk.log import mask_secret
 
 from retail_lake.attempts import attempt_token
-from retail_lake.hooks.documents import DocumentsHook, split_uri
+from retail_lake.hooks.documents import DocumentsHook
 from retail_lake.hooks.multipart import MultipartObject, copy_within
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
 from retail_lake.hooks.snapshot import Extract, Snapshot
+
+
+class ExtractLayout(Protocol):
+    """Where extracts lie in the lake's bucket; `sha16` begins the digest of the bytes."""
+
+    def extract_staging_key(self, token: str, /) -> str:
+        """Return the key of an extract in flight."""
+
+    def extract_key(self, dataset: str, ingest_date: date, sha16: str, /) -> str:
+        """Return the key of a finished extract."""
+
+    def extract_manifest_key(self, dataset: str, ingest_date: date, sha16: str, /) -> str:
+        """Return the key of its manifest."""
 
 
 class PostgresToS3ParquetOperator(AwsBaseOperator[DocumentsHook]):
@@ -29,12 +42,11 @@ class PostgresToS3ParquetOperator(AwsBaseOperator[DocumentsHook]):
 
     Args:
         secret_id: Secrets Manager id of the database's JSON secret; read at run time only.
-        extract: table, columns, key and time column.
+        contract: the dataset, with what `Extract.from_contract` takes.
         days: ISO dates of the business days (templated).
         time_zone: the zone whose calendar days these are.
-        staging: (token) → address of the object in flight.
-        data: (day, first 16 hex of the digest) → address of the extract.
-        manifest: (day, first 16 hex of the digest) → address of its manifest.
+        bucket: the lake's bucket.
+        layout: where the extract lies in it: in flight, finished, and its manifest.
     """
 
     aws_hook_class = DocumentsHook
@@ -44,29 +56,28 @@ class PostgresToS3ParquetOperator(AwsBaseOperator[DocumentsHook]):
         self,
         *,
         secret_id: str,
-        extract: Extract,
+        contract: Any,
         days: Any,
         time_zone: str,
-        staging: Callable[[str], str],
-        data: Callable[[date, str], str],
-        manifest: Callable[[date, str], str],
+        bucket: str,
+        layout: ExtractLayout,
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("botocore_config", ADAPTIVE_RETRIES)
         super().__init__(**kwargs)
         self.secret_id = secret_id
-        self.extract = extract
+        self.dataset = contract.dataset
+        self.extract = Extract.from_contract(contract)
         self.days = days
         self.time_zone = time_zone
-        self.staging = staging
-        self.data = data
-        self.manifest = manifest
+        self.bucket = bucket
+        self.layout = layout
 
     def execute(self, context: Any) -> list[dict[str, Any]]:
         """Extract every day.
 
         Returns:
-            The manifests: dicts of day, file (address), rows, bytes, sha256.
+            The manifests: dicts of day, file (key), rows, bytes, sha256.
         """
         secret = self._secret()
         ti = context["ti"]
@@ -76,7 +87,9 @@ class PostgresToS3ParquetOperator(AwsBaseOperator[DocumentsHook]):
             snapshot = Snapshot(secret, f"{ti.dag_id}.{ti.task_id}")
             try:
                 snapshot.require_types(self.extract)
-                manifests.append(self._extract_day(snapshot, day, self.staging(token)))
+                manifests.append(
+                    self._extract_day(snapshot, day, self.layout.extract_staging_key(token))
+                )
             finally:
                 snapshot.close()
         return manifests
@@ -89,8 +102,7 @@ class PostgresToS3ParquetOperator(AwsBaseOperator[DocumentsHook]):
             "%s: rows with %s in [%s, %s)", self.extract.name, self.extract.time_column, start, end
         )
         client = self.hook.get_conn()
-        bucket, key = split_uri(staging)
-        target = MultipartObject(client, bucket, key)
+        target = MultipartObject(client, self.bucket, staging)
         try:
             with snapshot.csv(self.extract, start, end) as stream:
                 rows = write_parquet(stream.file, target, self.extract.columns, self._progress)
@@ -104,12 +116,13 @@ class PostgresToS3ParquetOperator(AwsBaseOperator[DocumentsHook]):
             target.abort()
             raise
         digest = target.sha256
-        file = self.data(day, digest[:16])
-        copy_within(client, bucket, key, split_uri(file)[1], target.bytes)
-        client.delete_object(Bucket=bucket, Key=key)
+        file = self.layout.extract_key(self.dataset, day, digest[:16])
+        copy_within(client, self.bucket, staging, file, target.bytes)
+        client.delete_object(Bucket=self.bucket, Key=staging)
+        manifest = self.layout.extract_manifest_key(self.dataset, day, digest[:16])
         facts = {"file": file, "rows": rows, "bytes": target.bytes, "sha256": digest}
         self.hook.write_document(
-            self.manifest(day, digest[:16]),
+            f"s3://{self.bucket}/{manifest}",
             {
                 **facts,
                 "file": file.rpartition("/")[2],

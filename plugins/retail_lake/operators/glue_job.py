@@ -2,9 +2,9 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from airflow.providers.amazon.aws.links.glue import GlueJobRunDetailsLink
 from airflow.providers.amazon.aws.operators.glue import GlueJobOperator
@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowException
 from botocore.exceptions import ClientError
 
 from retail_lake.attempts import attempt_token, chain_start
+from retail_lake.defaults import GLUE_POOL
 from retail_lake.hooks.catalog import CatalogHook, error_code
 from retail_lake.hooks.documents import DocumentsHook
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
@@ -23,6 +24,13 @@ LOOK_UP_PAGES = 2
 PAGE = 50
 
 
+class ManifestLayout(Protocol):
+    """Where a job's manifests lie in the lake's bucket."""
+
+    def silver_manifest_key(self, release: str, run_token: str, /) -> str:
+        """Return the key of the manifest of one job run."""
+
+
 class ReleaseGlueJobOperator(GlueJobOperator):
     """Starts a Glue job run of its own, waits for it deferred, checks and registers its output.
 
@@ -30,6 +38,7 @@ class ReleaseGlueJobOperator(GlueJobOperator):
 
     - Names only. Infrastructure owns the job; nothing here creates or rewrites it, so there is no
       `script_location` and no GetJob/CreateJob.
+    - The pool `glue` has one slot, which a deferred task keeps: our runs queue up for the job.
     - Every attempt passes its own run token in the arguments; the job writes below a prefix with
       that token and, last of all, a manifest. A second run can therefore double nothing.
     - What a retry does with an earlier run (found by a look-up of at most two pages):
@@ -44,7 +53,8 @@ class ReleaseGlueJobOperator(GlueJobOperator):
         job_name: the job.
         script_args: arguments of the run (templated); the token is added as `--run_token`.
         release: the release that the run builds (templated).
-        manifest: (release, run token) → address of the manifest.
+        bucket: the lake's bucket.
+        layout: where the manifest lies in it.
         job_timeout: longest wait for one run.
         waiter_delay: seconds between two looks.
     """
@@ -56,13 +66,15 @@ class ReleaseGlueJobOperator(GlueJobOperator):
         *,
         job_name: str,
         release: str,
-        manifest: Callable[[str, str], str],
+        bucket: str,
+        layout: ManifestLayout,
         job_timeout: timedelta = timedelta(hours=4),
         waiter_delay: int = 5,
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("botocore_config", ADAPTIVE_RETRIES)
         kwargs.setdefault("stop_job_run_on_kill", True)
+        kwargs.setdefault("pool", GLUE_POOL)
         super().__init__(
             job_name=job_name,
             waiter_delay=waiter_delay,
@@ -71,7 +83,8 @@ class ReleaseGlueJobOperator(GlueJobOperator):
             **kwargs,
         )
         self.release = release
-        self.manifest = manifest
+        self.bucket = bucket
+        self.layout = layout
         self.job_timeout = job_timeout
 
     def execute(self, context: Any) -> Any:
@@ -134,7 +147,7 @@ class ReleaseGlueJobOperator(GlueJobOperator):
                 f"{run.get('ErrorMessage') or 'no error message'}"
             )
         token = _run_token(run)
-        manifest = self.manifest(self.release, token)
+        manifest = self._manifest(token)
         document = self._read_manifest(manifest, token)
         partitions = 0
         catalog = CatalogHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name)
@@ -218,9 +231,12 @@ class ReleaseGlueJobOperator(GlueJobOperator):
             time.sleep(5)
         raise AirflowException(f"runs {run_ids} of {self.job_name} have not stopped in 5 minutes")
 
+    def _manifest(self, token: str) -> str:
+        return f"s3://{self.bucket}/{self.layout.silver_manifest_key(self.release, token)}"
+
     def _has_manifest(self, token: str) -> bool:
         documents = DocumentsHook(aws_conn_id=self.aws_conn_id)
-        return bool(documents.objects(self.manifest(self.release, token)))
+        return bool(documents.objects(self._manifest(token)))
 
     def _read_manifest(self, address: str, token: str) -> dict[str, Any]:
         try:

@@ -1,6 +1,6 @@
 """Decide which days a run is for and note the published state it builds on."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any, Protocol
 
@@ -20,6 +20,13 @@ class Window(Protocol):
         """Yield the days."""
 
 
+class MarkerLayout(Protocol):
+    """Where the markers of complete deliveries lie in the lake's bucket."""
+
+    def success_key(self, dataset: str, ingest_date: date, /) -> str:
+        """Return the key of a day's marker."""
+
+
 class OpenReleaseOperator(AwsBaseOperator[CatalogHook]):
     """Resolves the run's window, makes the release's id and reads the pointer's version.
 
@@ -32,7 +39,9 @@ class OpenReleaseOperator(AwsBaseOperator[CatalogHook]):
             request that no retry can fulfil.
         release_id: (dag_id, run_id, try_number, window) → id.
         pointer: (database, table) of the table that says what is published.
-        markers: dataset → (day → address) of the object that says the day's delivery is complete.
+        bucket: the lake's bucket.
+        datasets: the datasets that may be waited for.
+        layout: where the object lies that says a day's delivery is complete.
     """
 
     aws_hook_class = CatalogHook
@@ -44,14 +53,18 @@ class OpenReleaseOperator(AwsBaseOperator[CatalogHook]):
         resolve: Callable[[str | None, str | None, datetime | None, datetime], Window],
         release_id: Callable[[str, str, int, Any], str],
         pointer: tuple[str, str],
-        markers: Mapping[str, Callable[[date], str]],
+        bucket: str,
+        datasets: Sequence[str],
+        layout: MarkerLayout,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.resolve = resolve
         self.release_id = release_id
         self.pointer = pointer
-        self.markers = markers
+        self.bucket = bucket
+        self.datasets = datasets
+        self.layout = layout
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Open the release.
@@ -71,11 +84,14 @@ class OpenReleaseOperator(AwsBaseOperator[CatalogHook]):
             )
         except ValueError as error:
             raise AirflowFailException(str(error)) from error
-        days: Iterable[date] = list(window)
+        days: list[date] = list(window)
         pointer = self.hook.table(*self.pointer)
         ti.xcom_push(key="days", value=[day.isoformat() for day in days])
-        for dataset, marker in self.markers.items():
-            ti.xcom_push(key=f"markers_{dataset}", value=[str(marker(day)) for day in days])
+        for dataset in self.datasets:
+            keys = [self.layout.success_key(dataset, day) for day in days]
+            ti.xcom_push(
+                key=f"markers_{dataset}", value=[f"s3://{self.bucket}/{key}" for key in keys]
+            )
         opened = {
             "release": self.release_id(ti.dag_id, ti.run_id, ti.try_number, window),
             "from_date": window.from_date.isoformat(),

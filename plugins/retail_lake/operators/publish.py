@@ -1,7 +1,6 @@
 """Make a release visible: all its tables and days at once, or nothing."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Protocol
 
@@ -22,26 +21,32 @@ class Pointer(Protocol):
         """Return a digest of the content."""
 
 
-@dataclass(frozen=True)
-class PublishRules:
-    """The pure decisions about a publication.
+class PublishRules(Protocol):
+    """The pure decisions about a publication; a module may be one."""
 
-    Attributes:
-        plan: (input list, job's manifest, {mart: days}) → what the release publishes.
-        parse_pointer: text of the pointer → the published state.
-        next_pointer: (state built on, state now, publication) → the new state, which equals the
-            state now if the release is published already.
-        superseded: what `next_pointer` raises if another run published in between.
-        location: (release, digest) → folder of the new state.
-        file: name of the pointer file in it.
-    """
+    SupersededError: type[Exception]
 
-    plan: Callable[[Any, Any, Mapping[str, list[date]]], Any]
-    parse_pointer: Callable[[str], Pointer]
-    next_pointer: Callable[[Any, Any, Any], Pointer]
-    superseded: type[Exception]
-    location: Callable[[str, str], str]
-    file: str
+    def plan(self, inputs: Any, manifest: Any, gold: Mapping[str, list[date]], /) -> Any:
+        """Return what a release publishes, by input list, job's manifest and days per mart."""
+
+    def parse_pointer(self, text: str, /) -> Pointer:
+        """Return the published state of a pointer's text."""
+
+    def next_pointer(self, base: Any, now: Any, publication: Any, /) -> Pointer:
+        """Return the new state, which is `now` if the release is published already.
+
+        Raises:
+            SupersededError: another run published what this one was built from.
+        """
+
+
+class PublishLayout(Protocol):
+    """Where the pointer's states lie in the lake's bucket."""
+
+    POINTER_FILE: str
+
+    def published_prefix(self, release: str, digest: str, /) -> str:
+        """Return the folder of one state."""
 
 
 class PublishOperator(AwsBaseOperator[CatalogHook]):
@@ -57,15 +62,16 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
         inputs: address of its input list (templated).
         manifest: address of its job's manifest (templated).
         base_location: folder of the pointer that it was built on (templated).
-        staged: mart → `database.table` that holds it (templated).
-        mart_database: database of the marts' published tables, partitioned by (day, release).
+        bucket: the lake's bucket.
+        staged: mart → `database.table` that holds it (templated); `database.mart` is the table
+            that readers' views see, partitioned by (day, release).
         pointer: (database, table) of the pointer.
+        layout: where things lie.
         rules: the pure decisions.
     """
 
     aws_hook_class = CatalogHook
     template_fields: Sequence[str] = ("base_location", "inputs", "manifest", "release", "staged")
-    template_fields_renderers = {"staged": "json"}
 
     def __init__(
         self,
@@ -74,9 +80,10 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
         inputs: str,
         manifest: str,
         base_location: str,
+        bucket: str,
         staged: dict[str, str],
-        mart_database: str,
         pointer: tuple[str, str],
+        layout: PublishLayout,
         rules: PublishRules,
         **kwargs: Any,
     ) -> None:
@@ -85,9 +92,10 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
         self.inputs = inputs
         self.manifest = manifest
         self.base_location = base_location
+        self.bucket = bucket
         self.staged = staged
-        self.mart_database = mart_database
         self.pointer = pointer
+        self.layout = layout
         self.rules = rules
 
     def execute(self, context: Any) -> dict[str, Any]:
@@ -109,12 +117,15 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
         base = self.rules.parse_pointer(documents.read_lines(self.base_location))
         try:
             new = self.rules.next_pointer(base, now, publication)
-        except self.rules.superseded as error:
+        except self.rules.SupersededError as error:
             raise AirflowFailException(str(error)) from error
         changed = new.text() != now.text()
         if changed:
-            location = self.rules.location(self.release, new.digest())
-            documents.write_text(location + self.rules.file, new.text(), "application/x-ndjson")
+            prefix = self.layout.published_prefix(self.release, new.digest())
+            location = f"s3://{self.bucket}/{prefix}"
+            documents.write_text(
+                location + self.layout.POINTER_FILE, new.text(), "application/x-ndjson"
+            )
             self.hook.move(table, location, {"release": self.release})
         for staged in self.staged.values():
             self.hook.drop_table(*staged.split(".", 1))
@@ -139,14 +150,12 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
                 {"values": [*item["values"], self.release], "location": item["location"]}
                 for item in self.hook.partitions(database, name)
             ]
-            self.hook.register(self.mart_database, mart, partitions)
+            self.hook.register(database, mart, partitions)
         else:  # an earlier execution published it and dropped the staged table
-            partitions = self.hook.partitions(
-                self.mart_database, mart, f"release = '{self.release}'"
-            )
+            partitions = self.hook.partitions(database, mart, f"release = '{self.release}'")
             if not partitions:
                 raise AirflowException(
-                    f"{staged} is gone and {self.mart_database}.{mart} has nothing of "
+                    f"{staged} is gone and {database}.{mart} has nothing of "
                     f"{self.release}: clear the task that builds {mart}"
                 )
         return sorted(date.fromisoformat(item["values"][0]) for item in partitions)

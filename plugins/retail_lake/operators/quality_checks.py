@@ -51,33 +51,33 @@ class QualityChecksOperator(ReleaseAthenaOperator):
     because the same data would be checked again. A query that cannot run fails the task too.
 
     Args:
+        release: the release that is checked (templated).
         results: address of the JSON Lines object that keeps the results (templated).
-        results_table: (database, table) in which the results' partition is registered, or None.
-        results_partition: values and location of that partition (templated), e.g.
-            `{"values": ["r1"], "location": "s3://…/"}`.
+        results_table: (database, table), partitioned by release, in which the folder of the results
+            is registered.
         labels: fields added to every result row (templated), e.g. which table was checked.
     """
 
     template_fields: Sequence[str] = (
         *ReleaseAthenaOperator.template_fields,
         "labels",
+        "release",
         "results",
-        "results_partition",
     )
 
     def __init__(
         self,
         *,
+        release: str,
         results: str,
-        results_table: tuple[str, str] | None = None,
-        results_partition: dict[str, Any] | None = None,
+        results_table: tuple[str, str],
         labels: dict[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.release = release
         self.results = results
         self.results_table = results_table
-        self.results_partition = results_partition
         self.labels = labels or {}
 
     def result(self, context: Any, execution: dict[str, Any]) -> dict[str, Any]:
@@ -108,8 +108,5 @@ class QualityChecksOperator(ReleaseAthenaOperator):
         DocumentsHook(aws_conn_id=self.aws_conn_id).write_text(
             self.results, "\n".join(lines) + "\n", "application/x-ndjson"
         )
-        if self.results_table and self.results_partition:
-            database, table = self.results_table
-            CatalogHook(aws_conn_id=self.aws_conn_id).register(
-                database, table, [self.results_partition]
-            )
+        partition = {"values": [self.release], "location": f"{self.results.rpartition('/')[0]}/"}
+        CatalogHook(aws_conn_id=self.aws_conn_id).register(*self.results_table, [partition])

@@ -32,8 +32,7 @@ class ReportOperator(ReleaseAthenaOperator):
     """Asks the published tables for their totals and writes the run's report.
 
     Args:
-        report: address of the report (templated).
-        release: the release's id (templated).
+        inputs: address of the release's input list (templated); the report is put beside it.
         manifest: address of the job's manifest (templated).
         job_task: the task that ran the job.
         statements: what was built → the tasks that ran Athena statements for it.
@@ -41,24 +40,21 @@ class ReportOperator(ReleaseAthenaOperator):
 
     template_fields: Sequence[str] = (
         *ReleaseAthenaOperator.template_fields,
+        "inputs",
         "manifest",
-        "release",
-        "report",
     )
 
     def __init__(
         self,
         *,
-        report: str,
-        release: str,
+        inputs: str,
         manifest: str,
         job_task: str,
         statements: Mapping[str, Sequence[str]],
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.report = report
-        self.release = release
+        self.inputs = inputs
         self.manifest = manifest
         self.job_task = job_task
         self.statements = statements
@@ -67,8 +63,9 @@ class ReportOperator(ReleaseAthenaOperator):
         """Write and return the report.
 
         Returns:
-            `release`, `run_id`, `rows` (per arrival day and dataset: rows_in = silver +
-            quarantined + duplicates, files), `quarantine` (reasons), `totals` (rows of the
+            `release`, `run_id`, `affected_days`, `ledger` (the job's account of every file),
+            `rows` (the same per arrival day and dataset: rows_in = silver + quarantined +
+            duplicates, files), `quarantine` (reasons), `totals` (rows of the
             query), `statements` (per task: bytes scanned and milliseconds), `bytes_scanned` (per
             thing built, summed over its statements, and `total`), `job` and `seconds` of the run
             so far.
@@ -90,9 +87,10 @@ class ReportOperator(ReleaseAthenaOperator):
         scanned |= {ti.task_id: own["bytes_scanned"]}
         started = context["dag_run"].start_date
         report = {
-            "release": self.release,
+            "release": manifest["release"],
             "run_id": ti.run_id,
             "affected_days": manifest["affected_days"],
+            "ledger": manifest["ledger"],
             "rows": delivered(manifest["ledger"]),
             "quarantine": manifest["quarantine"],
             "totals": self.rows(execution),
@@ -104,6 +102,6 @@ class ReportOperator(ReleaseAthenaOperator):
             "job": ti.xcom_pull(task_ids=self.job_task),
             "seconds": round((datetime.now(UTC) - started).total_seconds(), 1) if started else None,
         }
-        documents.write_document(self.report, report)
+        documents.write_document(f"{self.inputs.rpartition('/')[0]}/report.json", report)
         self.log.info("%s", json.dumps(report, indent=2, default=str))
         return report

@@ -1,0 +1,150 @@
+"""# Daily retail sales
+
+**What.** Waits for the day's deliveries in S3, extracts the tills from PostgreSQL, crawls bronze,
+checks that what arrived is as agreed, builds silver with one Glue job, builds and checks each gold
+mart with Athena, and publishes everything at once: readers see the old or the new state, no mix.
+
+**When.** Every day at 05:00 in the lake's time zone, for the business day before. For other days
+give `from_date` and, for a range, `to_date` (one run), or make a backfill (a run per day).
+
+**When it fails**, the alert has the cause and the log. Clearing is always safe. After a change of
+data, contract or code, clear the run from `open_release`: it then builds a new release.
+
+| failed | do |
+|---|---|
+| `wait_*` | The delivery's `_SUCCESS` is missing: ask the sender, then clear. |
+| `extract_*`, `check_drift` | The message names what differs from the contract: settle it. |
+| `bronze_to_silver` | Clear it. A Glue run that is still active is taken over or stopped. |
+| `check_<mart>` | The message names the checks and what they saw. Nothing was published. |
+| `publish` | Superseded: another run published what this one builds on. Clear `open_release`. |
+"""
+
+from datetime import timedelta
+from functools import partial
+
+from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, TaskGroup, chain
+from pendulum import datetime
+
+from include.lake import checks, contracts, deployment, inputs, layout, marts, releases, window
+from include.lake.values import Template
+from retail_lake import operators
+from retail_lake.defaults import task_defaults, window_params
+from retail_lake.notifications.failure_alert import FailureAlert
+from retail_lake.sensors.delivery import DeliverySensor
+
+LAKE, STACK = contracts.load_lake(), deployment.load()
+POINTER = (LAKE.ops_database, "published")
+STORE = {"bucket": STACK.lake_bucket, "layout": layout}
+ATHENA = {"workgroup": STACK.pipeline_workgroup, "database": LAKE.gold_database}
+
+
+def of(task_id: str, key: str) -> Template:
+    """Say in Jinja: that entry of the task's result."""
+    return Template(f"{{{{ ti.xcom_pull(task_ids='{task_id}')['{key}'] }}}}")
+
+
+RELEASE, BASE = of("open_release", "release"), of("open_release", "base_location")
+FIRST, LAST = of("open_release", "from_date"), of("open_release", "to_date")
+BUILT = {"inputs": of("check_drift", "inputs"), "manifest": of("bronze_to_silver", "manifest")}
+TRY = Template("{{ ti.try_number }}")
+alert = FailureAlert(STACK.alert_topic_arn, "open_release", LAKE.time_zone)
+
+with DAG(
+    dag_id="retail_sales_daily",
+    doc_md=__doc__,
+    schedule=CronDataIntervalTimetable("0 5 * * *", timezone=LAKE.time_zone),
+    start_date=datetime(2009, 12, 1, tz=LAKE.time_zone),  # the first day a backfill may ask for
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=20),
+    tags=["retail", "daily"],
+    params=window_params(),
+    default_args=task_defaults(on_failure=alert),
+    on_failure_callback=alert,
+):
+    opened = operators.OpenReleaseOperator(
+        task_id="open_release",
+        resolve=partial(window.resolve, zone=LAKE.time_zone),
+        release_id=releases.release_id,
+        pointer=POINTER,
+        datasets=[each.dataset for each in LAKE.contracts],
+        **STORE,
+    )
+    with TaskGroup("ingest") as ingest:
+        for each in LAKE.contracts:
+            if each.source.kind == "s3_drop":
+                markers = opened.output[f"markers_{each.dataset}"]
+                DeliverySensor(task_id=f"wait_{each.dataset}", bucket_key=markers)
+            else:
+                operators.PostgresToS3ParquetOperator(
+                    task_id=f"extract_{each.dataset}",
+                    secret_id=STACK.secret_id(each.source.secret),
+                    contract=each,
+                    days=opened.output["days"],
+                    time_zone=LAKE.time_zone,
+                    **STORE,
+                )
+    crawl = operators.ReleaseCrawlerOperator(task_id="crawl_bronze", crawler=STACK.crawler_name)
+    gate = operators.CheckDriftOperator(
+        task_id="check_drift",
+        release=RELEASE,
+        days=opened.output["days"],
+        base_location=BASE,
+        lake=LAKE,
+        rules=inputs,
+        window=window.Window,
+        parse_pointer=releases.parse_pointer,
+        **STORE,
+    )
+    secret = STACK.customer_token_key_secret_id
+    job = operators.ReleaseGlueJobOperator(
+        task_id="bronze_to_silver",
+        job_name=STACK.job_name,
+        release=RELEASE,
+        script_args={"--manifest": BUILT["inputs"], "--customer_token_key_secret": secret},
+        retries=1,  # what fails twice does not fail by chance, and every run costs money
+        **STORE,
+    )
+    staged: dict[str, Template] = {}
+    with TaskGroup("gold") as gold:
+        for mart in marts.load_marts():
+            name = mart.name
+            table = layout.staged_table(LAKE.gold_database, name, RELEASE, TRY)
+            folder = layout.uri(STACK.lake_bucket, layout.gold_prefix(name, RELEASE, TRY))
+            results = layout.quality_results_key(RELEASE, name, TRY)
+            staged[name] = of(f"gold.build_{name}", "staged_table")
+            operators.ReleaseAthenaOperator(
+                task_id=f"build_{name}",
+                query=mart.ctas(table, folder, RELEASE),
+                outputs={"staged_table": table},
+                **ATHENA,
+            ) >> operators.QualityChecksOperator(
+                task_id=f"check_{name}",
+                query=checks.check_sql(mart, staged[name], RELEASE),
+                labels={"mart": name},
+                release=RELEASE,
+                results=layout.uri(STACK.lake_bucket, results),
+                results_table=(LAKE.ops_database, "quality_results"),
+                **ATHENA,
+            )
+    publish = operators.PublishOperator(
+        task_id="publish",
+        release=RELEASE,
+        base_location=BASE,
+        staged=staged,
+        pointer=POINTER,
+        rules=releases,
+        outlets=[Asset(f"{LAKE.analytics_database}.{name}") for name in staged],
+        **BUILT,
+        **STORE,
+    )
+    report = operators.ReportOperator(
+        task_id="report",
+        query=f"SELECT * FROM {LAKE.analytics_database}.daily_sales "
+        f"WHERE sale_date BETWEEN DATE '{FIRST}' AND DATE '{LAST}' ORDER BY 1, 2",
+        job_task="bronze_to_silver",
+        statements={name: [f"gold.build_{name}", f"gold.check_{name}"] for name in staged},
+        **BUILT,
+        **ATHENA,
+    )
+    chain(opened, ingest, crawl, gate, job, gold, publish, report)

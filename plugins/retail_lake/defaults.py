@@ -1,0 +1,41 @@
+"""What every task and run of ours starts from."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import Param
+
+# One slot, created with `airflow pools set glue 1 "one crawl or job at a time" --include-deferred`:
+# neither max_active_runs (backfills have their own) nor max_active_tis_per_dag (deferred tasks do
+# not count) keeps two runs apart.
+GLUE_POOL = "glue"
+
+
+def task_defaults(on_failure: Callable[[Any], None]) -> dict[str, Any]:
+    """Return a DAG's default_args: owner, retries, limits and the failure alert.
+
+    A deferrable task needs a retry at least: one that resumes before the executor has handled its
+    deferral can be marked failed (airflow#66374). Airflow adds a jitter to the growing delay.
+    """
+    return {
+        "owner": "retail-data-platform",
+        "retries": 2,
+        "retry_delay": timedelta(seconds=20),
+        "retry_exponential_backoff": 2.0,
+        "max_retry_delay": timedelta(minutes=10),
+        "execution_timeout": timedelta(hours=1),
+        "on_failure_callback": on_failure,
+    }
+
+
+def window_params() -> dict[str, Param]:
+    """Return the parameters of a run for chosen days; the trigger form shows them as dates."""
+    texts = {
+        "from_date": "First business day; empty: as scheduled",
+        "to_date": "Last business day of a range; empty: one day",
+    }
+    return {
+        name: Param(None, type=["null", "string"], format="date", description=text)
+        for name, text in texts.items()
+    }

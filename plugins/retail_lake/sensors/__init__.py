@@ -1,0 +1,1 @@
+"""Sensors: waits for what others deliver."""
