@@ -1,0 +1,33 @@
+"""Amazon Athena: queries over the Glue catalog, executed by DuckDB on the files in S3.
+
+The dialect is engine version 3 (Trino), translated by sqlglot and made to mean the same; what
+cannot be made to mean the same is refused with NOT_SUPPORTED rather than computed differently.
+Work groups, named queries and data catalogs are MiniStack's.
+"""
+
+from include.local_aws import catalog
+from include.local_aws.athena.relations import glue_of
+from include.local_aws.athena.runner import Runner
+from include.local_aws.athena.service import Service
+from include.local_aws.athena.store import Store
+from include.local_aws.front.context import Context, Handler
+
+
+def actions(context: Context) -> dict[str, Handler]:
+    """Give the handlers of the Athena actions that run queries.
+
+    Executions that a crash left queued or running become FAILED.
+    """
+    store = Store(context.state / "athena.sqlite")
+    runner = Runner(context, store, glue_of(catalog.actions(context), context.forward))
+    service = Service(context, store, runner)
+    context.on_shutdown(runner.shutdown)
+    return {
+        "AmazonAthena.StartQueryExecution": service.start,
+        "AmazonAthena.GetQueryExecution": service.get,
+        "AmazonAthena.BatchGetQueryExecution": service.batch_get,
+        "AmazonAthena.ListQueryExecutions": service.list,
+        "AmazonAthena.GetQueryResults": service.results,
+        "AmazonAthena.GetQueryRuntimeStatistics": service.statistics,
+        "AmazonAthena.StopQueryExecution": service.stop,
+    }

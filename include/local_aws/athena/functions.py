@@ -1,0 +1,320 @@
+"""Function by function: casts, text, dates, arrays; and the list of functions that are let through.
+
+A function that is not listed is refused by name, because DuckDB may well have one of that name that
+computes something else.
+"""
+
+import re
+
+from sqlglot import exp
+
+from include.local_aws.athena.errors import QueryError, not_supported
+from include.local_aws.athena.expressions import TypeOf, call, cast, known, raw
+from include.local_aws.athena.types import FLOATS, INTEGERS, to_trino
+
+SAME = (
+    "Abs Acos And AnyValue Array ArrayAgg ArrayContains ArrayDistinct ArrayFilter ArrayMax "
+    "ArrayMin ArraySize ArrayToString ArgMax ArgMin Asin Atan Atan2 Avg Between Case Cast Cbrt "
+    "Ceil Chr Coalesce Concat ConcatWs Corr Cos Count CountIf CovarPop CovarSamp CumeDist "
+    "CurrentDate CurrentTimestamp Day DayOfMonth DayOfWeekIso DayOfYear DenseRank Exists Exp "
+    "FirstValue Floor From_ Greatest Grouping GroupConcat Hex If Lag LastValue Lead Least Length "
+    "Levenshtein Ln LogicalAnd LogicalOr Lower LowerHex MD5Digest Map MapFromEntries Max Min Month "
+    "NthValue Ntile Nullif Or Pad PercentRank Pow Quarter Rank RegexpLike "
+    "Replace Reverse Round RowNumber SHA2 SHA2Digest SHA SHA1Digest Sign Sin Sqrt Split StartsWith "
+    "Stddev StddevPop StddevSamp StrPosition Struct Substring Sum Tan TimeToStr StrToTime "
+    "TimeToUnix Transform Trim Trunc Try UnixToTime Upper Variance VariancePop Week "
+    "WeekOfYear Year YearOfWeekIso GenerateSeries Xor Encode Unicode IsNan JSONExtract ParseJSON "
+    "Repeat Explode Unnest MapKeys MapValues SortArray ArrayConcat Translate Degrees Radians "
+    "DenseRank JSONFormat"
+)  # fmt: skip
+ALLOWED = {getattr(exp, name) for name in SAME.split() if hasattr(exp, name)}
+ALLOWED_BY_NAME = frozenset({
+    "map_agg", "url_extract_host", "width_bucket", "grouping", "map_keys", "map_values",
+    "to_utf8", "md5", "sha256", "array_sort", "day_of_month", "last_day_of_month", "url_decode",
+    "regr_slope", "regr_intercept", "log10", "log2", "pi", "e", "nan", "infinity",
+})  # fmt: skip
+RENAMED = {"to_utf8": "encode", "last_day_of_month": "last_day", "day_of_month": "day"}
+BEFORE_ZONE = (exp.Date, exp.Year, exp.Month, exp.Day, exp.DayOfMonth, exp.DayOfWeekIso,
+               exp.DayOfYear, exp.Quarter, exp.WeekOfYear, exp.Extract, exp.TimeToStr,
+               exp.TsOrDsToDate, exp.TimestampTrunc, exp.DateTrunc)  # fmt: skip
+JODA = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S", "SSS": "%g",
+        "yy": "%y", "D": "%-j", "EEEE": "%A", "EEE": "%a", "MMM": "%b", "MMMM": "%B"}  # fmt: skip
+
+
+def refuse_unknown(node: exp.Expression) -> None:
+    """Refuse functions and clauses whose meaning in DuckDB nobody has compared with Trino's.
+
+    Raises:
+        QueryError: NOT_SUPPORTED, naming the function.
+    """
+    if isinstance(node, exp.Anonymous):
+        name = str(node.this).lower()
+        if name not in ALLOWED_BY_NAME and name not in NAMED_RULES:
+            raise not_supported(f"function {name}")
+    elif isinstance(node, exp.Func):
+        if type(node) not in ALLOWED and type(node) not in FUNCTION_RULES:
+            raise not_supported(f"function {node.sql_name().lower()}")
+    elif isinstance(node, (exp.TableSample, exp.MatchRecognize, exp.Pivot, exp.JSONTable)):
+        raise not_supported(f"{type(node).__name__} clause")
+
+
+def casting(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """CAST and TRY_CAST: strict text, half-up doubles, text of doubles and timestamps."""
+    target = node.args["to"]
+    kind = target.sql("duckdb")
+    bare = target.sql("athena").lower()
+    source = type_of(node.this)
+    inner = node.this.copy()
+    if isinstance(node.this, exp.Literal) and node.this.is_string and kind in {"DATE", "TIMESTAMP"}:
+        source = "VARCHAR"
+    if bare.startswith("char") or kind == "JSON":
+        raise not_supported(f"CAST to {bare}")
+    if kind.startswith(("TEXT", "VARCHAR")):
+        text = _as_text(inner, source, node)
+        return _limited(text, target)
+    if source in {"VARCHAR", "TEXT"}:
+        macro = {"DATE": "_date_text", "TIMESTAMP": "_timestamp_text"}.get(kind)
+        if kind in {"INT", *INTEGERS}:
+            macro = "_integer_text"
+        if macro:
+            inner = call(macro, inner)
+    elif source in FLOATS and kind in {"INT", *INTEGERS}:
+        inner = call("round", inner)
+    elif source is None and kind not in {"DATE", "TIMESTAMP"} and not isinstance(
+        node.this, (exp.Null, exp.Anonymous, exp.JSONExtract, exp.Struct, exp.Array)
+    ):
+        known(node.this, type_of, f"CAST to {bare}")
+    if isinstance(node.this, exp.AtTimeZone) or _is_zoned(node.this):
+        if kind not in {"DATE", "TIMESTAMP"}:
+            raise not_supported(f"CAST of AT TIME ZONE to {bare}")
+    result: exp.Expression = exp.Cast(this=inner, to=target.copy())
+    if isinstance(node, exp.TryCast):
+        result = exp.Try(this=result)
+    return result
+
+
+def _as_text(inner: exp.Expression, source: str | None, node: exp.Expression) -> exp.Expression:
+    """Spell a value as Trino's CAST to varchar does."""
+    if source is None:
+        raise not_supported(f"CAST to varchar of {node.this.sql('athena')}: its type is not clear")
+    if source == "JSON":
+        return call("json_extract_string", inner, exp.Literal.string("$"))
+    if source == "DOUBLE":
+        return call("_double_text", inner)
+    if source == "TIMESTAMP" and not _is_zoned(node.this):
+        if isinstance(node.this, exp.Column):
+            return call("strftime", inner, exp.Literal.string("%Y-%m-%d %H:%M:%S.%g"))
+        moment = re.search(r"'[^']*:\d\d(\.\d+)?'", node.this.sql("athena"))
+        if isinstance(node.this, exp.Cast) and moment and (moment[1] or "") in {"", ".000"}:
+            return call("strftime", inner, exp.Literal.string("%Y-%m-%d %H:%M:%S"))
+    if source == "FLOAT" or source.startswith("TIMESTAMP"):
+        raise not_supported(f"CAST of {source.lower()} to varchar; use date_format")
+    if source.endswith("]") or source.startswith(("MAP", "STRUCT")) or source == "BLOB":
+        raise QueryError("TYPE_MISMATCH", f"Cannot cast {to_trino(source)} to varchar")
+    return cast(inner, "VARCHAR")
+
+
+def _limited(text: exp.Expression, target: exp.Expression) -> exp.Expression:
+    """Cut text to the length of a varchar(n)."""
+    lengths = [item for item in target.expressions if item.name.isdigit()]
+    return call("left", text, lengths[0].this) if lengths else text
+
+
+def _is_zoned(node: exp.Expression) -> bool:
+    return isinstance(node, exp.Anonymous) and str(node.this).lower() == "timezone"
+
+
+def at_time_zone(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """x AT TIME ZONE z: the wall clock of z, where only the wall clock is asked for."""
+    value, zone = (
+        (node.this, node.args["zone"]) if isinstance(node, exp.AtTimeZone) else node.expressions
+    )
+    parent = node.parent
+    while isinstance(parent, exp.Paren):
+        parent = parent.parent
+    if not isinstance(parent, (*BEFORE_ZONE, exp.Cast)):
+        raise not_supported("AT TIME ZONE other than inside a cast to date or timestamp, "
+                            "or a function of date parts")  # fmt: skip
+    if not (known(value, type_of, "AT TIME ZONE") or "").startswith("TIMESTAMP"):
+        raise QueryError("TYPE_MISMATCH", "AT TIME ZONE needs a timestamp")
+    return call("timezone", zone, cast(value, "TIMESTAMP WITH TIME ZONE"))
+
+
+def to_date(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """date(x): CAST to date, strict for text."""
+    inner = node.this.copy()
+    if type_of(node.this) == "VARCHAR":
+        inner = call("_date_text", inner)
+    return cast(inner, "DATE")
+
+
+def date_diff(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """date_diff(unit, a, b): complete units from a to b."""
+    unit = (node.text("unit") or "day").lower()
+    sides = [cast(node.expression, "TIMESTAMP"), cast(node.this, "TIMESTAMP")]
+    for side in (node.expression, node.this):
+        kind = known(side, type_of, "date_diff")
+        if kind != "DATE" and not kind.startswith("TIMESTAMP"):
+            raise QueryError("TYPE_MISMATCH", f"Unexpected parameters ({to_trino(kind)}) for function date_diff")
+    return call("_date_diff", exp.Literal.string(unit), *sides)
+
+
+def keep_date(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """date_add and date_trunc of a date give a date."""
+    kind = known(node.this, type_of, "date arithmetic")
+    if kind == "VARCHAR":
+        raise QueryError("TYPE_MISMATCH", "Unexpected parameters (varchar) for date arithmetic")
+    return cast(node, "DATE") if kind == "DATE" else None
+
+
+def extract(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """extract(field from x): the fields that mean the same in DuckDB."""
+    if node.this.name.lower() not in {"year", "month", "day", "hour", "minute", "quarter", "week"}:
+        raise not_supported(f"extract({node.this.name})")
+    return None
+
+
+def json_extract_scalar(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """json_extract_scalar(j, path): NULL for objects and arrays."""
+    path = node.expression.sql("athena").strip("'")
+    return call("_json_scalar", node.this, exp.Literal.string(path))
+
+
+def regexp_extract(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """regexp_extract: NULL when nothing matches."""
+    group = node.args.get("group") or exp.Literal.number(0)
+    return call("_regexp_extract", node.this, node.expression, group)
+
+
+def regexp_replace(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """regexp_replace: every match; $1 is written \\1 in DuckDB."""
+    replacement = node.args.get("replacement") or exp.Literal.string("")
+    if not isinstance(replacement, exp.Literal):
+        raise not_supported("regexp_replace with a replacement that is not a literal")
+    if "\\" in replacement.name or "${" in replacement.name:
+        raise not_supported(f"regexp_replace with the replacement {replacement.name}")
+    text = re.sub(r"\$(\d)", r"\\\1", replacement.name)
+    options = exp.Literal.string("g")
+    return call("regexp_replace", node.this, node.expression, exp.Literal.string(text), options)
+
+
+def split_part(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """split_part: NULL beyond the last part."""
+    return call("_split_part", node.this, node.args["delimiter"], node.args["part_index"])
+
+
+def exact_distinct(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """approx_distinct: counted exactly, so that it is the same every time."""
+    return exp.Count(this=exp.Distinct(expressions=[node.this.copy()]))
+
+
+def exact_quantile(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """approx_percentile: the exact discrete quantile."""
+    return call("quantile_disc", node.this, node.args["quantile"])
+
+
+def subscript(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """a[i], m[k]: out of bounds and missing keys are errors."""
+    kind, key = known(node.this, type_of, "[]"), node.expressions[0]
+    if isinstance(key, exp.Literal) and not key.is_string:
+        key = exp.Literal.number(int(key.name) + 1)
+    elif not isinstance(key, (exp.Literal, exp.Column)):
+        raise not_supported(f"a computed subscript {key.sql('athena')}; use element_at")
+    if kind.endswith("[]"):
+        return call("_subscript", node.this, key)
+    if kind.startswith("MAP("):
+        return call("_map_value", node.this, key)
+    raise not_supported(f"[] on {to_trino(kind)}")
+
+
+def element_at(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """element_at(a, i), element_at(m, k): NULL when there is none."""
+    value, key = node.expressions
+    if known(value, type_of, "element_at").endswith("[]"):
+        return call("list_extract", value, key)
+    return call("map_extract_value", value, key)
+
+
+def cardinality(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """cardinality of arrays and of maps."""
+    kind = known(node.this, type_of, "cardinality")
+    return call("cardinality" if kind.startswith("MAP(") else "len", node.this)
+
+
+def single_argument(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """min(x) and max(x); their two-argument forms give arrays in Trino."""
+    if node.expressions:
+        raise not_supported(f"{node.sql_name().lower()}(x, n)")
+    return None
+
+
+def format_datetime(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """format_datetime(t, pattern): Joda letters that strftime has too."""
+    moment, pattern = node.expressions
+    if not isinstance(pattern, exp.Literal):
+        raise not_supported("format_datetime with a pattern that is not a literal")
+    parts = re.findall(r"[A-Za-z]+|[^A-Za-z]+", pattern.name)
+    unknown = [part for part in parts if part[0].isalpha() and part not in JODA]
+    if unknown or "'" in pattern.name or "%" in pattern.name:
+        raise not_supported(f"format_datetime with the pattern {pattern.name}")
+    text = "".join(JODA.get(part, part) for part in parts)
+    return call("strftime", moment, exp.Literal.string(text))
+
+
+def from_iso8601_timestamp(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """from_iso8601_timestamp(text): an instant."""
+    return cast(node.this if node.this and not isinstance(node, exp.Anonymous)
+                else node.expressions[0], "TIMESTAMP WITH TIME ZONE")  # fmt: skip
+
+
+def from_iso8601_date(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """from_iso8601_date(text): a calendar date."""
+    return cast(call("_date_text", node.expressions[0]), "DATE")
+
+
+def typeof(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """typeof(x): Trino's name of the type."""
+    value = node.expressions[0] if isinstance(node, exp.Anonymous) else node.this
+    return exp.Literal.string(to_trino(known(value, type_of, "typeof")))
+
+
+def named(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """A function that sqlglot knows by name only."""
+    name = str(node.this).lower()
+    if name in NAMED_RULES:
+        return NAMED_RULES[name](node, type_of)
+    return call(RENAMED[name], *node.expressions) if name in RENAMED else None
+
+
+NAMED_RULES = {
+    "at_timezone": at_time_zone,
+    "element_at": element_at,
+    "format_datetime": format_datetime,
+    "from_iso8601_timestamp": from_iso8601_timestamp,
+    "from_iso8601_date": from_iso8601_date,
+    "typeof": typeof,
+}
+FUNCTION_RULES = {
+    exp.Cast: casting,
+    exp.TryCast: casting,
+    exp.AtTimeZone: at_time_zone,
+    exp.Date: to_date,
+    exp.TsOrDsToDate: to_date,
+    exp.DateDiff: date_diff,
+    exp.DateAdd: keep_date,
+    exp.DateTrunc: keep_date,
+    exp.TimestampTrunc: keep_date,
+    exp.Extract: extract,
+    exp.JSONExtractScalar: json_extract_scalar,
+    exp.RegexpExtract: regexp_extract,
+    exp.RegexpReplace: regexp_replace,
+    exp.SplitPart: split_part,
+    exp.ApproxDistinct: exact_distinct,
+    exp.ApproxQuantile: exact_quantile,
+    exp.Bracket: subscript,
+    exp.ArraySize: cardinality,
+    exp.Min: single_argument,
+    exp.Max: single_argument,
+    exp.Anonymous: named,
+}
+__all__ = ["FUNCTION_RULES", "raw", "refuse_unknown"]

@@ -1,0 +1,129 @@
+"""Makes the tables of a translated query readable: prunes, lists, and defines one view per scan."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlglot import exp
+
+from include.local_aws.athena.engine import Engine
+from include.local_aws.athena.errors import QueryError
+from include.local_aws.athena.files import File, Partition, list_files, partitions_of
+from include.local_aws.athena.formats import format_of, relation
+from include.local_aws.athena.pruning import Needs, needs
+from include.local_aws.athena.relations import Glue, Table
+from include.local_aws.athena.translation import Translation
+from include.local_aws.athena.types import literal, quoted
+
+SMALL_BYTES = 4 * 1024 * 1024
+"""A text table up to this size is read once, first, and decides which partitions a join needs."""
+
+
+class Scans:
+    """Defines the scans of one query in its engine.
+
+    Args:
+        engine: the query's connection.
+        s3: boto3 client.
+        glue: calls Glue actions.
+        scratch: folder for decoded text files.
+    """
+
+    def __init__(self, engine: Engine, s3: Any, glue: Glue, scratch: Path) -> None:
+        self._engine = engine
+        self._s3 = s3
+        self._glue = glue
+        self._scratch = scratch
+        self._partitions: dict[str, list[Partition]] = {}
+        self._materialised: set[str] = set()
+
+    def define(self, translation: Translation) -> None:
+        """Create a temporary view, or table, for each scan of the query."""
+        needed = needs(translation.tree)
+        for name, table in translation.scans.items():
+            self._register(name, table)
+        joined = {match.other_scan for need in needed.values() for match in need.joins}
+        order = sorted(translation.scans, key=lambda name: name not in joined)
+        for name in order:
+            table = translation.scans[name]
+            numbers = self._numbers(name, table, needed.get(name))
+            chosen = [(number, self._partitions[name][number]) for number in numbers]
+            files = list_files(self._s3, chosen)
+            self._create(name, table, files, small=name in joined)
+
+    def _register(self, name: str, table: Table) -> None:
+        """Write the table's partitions, typed as the catalog declares, to `_parts<scan>`."""
+        self._partitions[name] = partitions = partitions_of(table, self._glue)
+        keys = "".join(f", {quoted(key.name)} {key.type}" for key in table.keys)
+        self._engine.run(f"CREATE TEMP TABLE _parts{name} (_number BIGINT{keys})")
+        rows = []
+        for number, partition in enumerate(partitions):
+            if len(partition.values) != len(table.keys):
+                raise QueryError(
+                    "HIVE_INVALID_METADATA",
+                    f"a partition of {table.qualified} has {len(partition.values)} values for "
+                    f"{len(table.keys)} keys: {partition.values}",
+                )
+            values = ["NULL" if v is None else literal(v) for v in partition.values]
+            rows.append(f"({', '.join([str(number), *values])})")
+        for start in range(0, len(rows), 1000):
+            chunk = ", ".join(rows[start : start + 1000])
+            try:
+                self._engine.run(f"INSERT INTO _parts{name} VALUES {chunk}")
+            except QueryError as error:
+                text = f"partition values of {table.qualified} do not fit its keys: {error.message}"
+                raise QueryError("HIVE_INVALID_PARTITION_VALUE", text) from error
+
+    def _numbers(self, name: str, table: Table, need: Needs | None) -> list[int]:
+        """Choose the partitions that can hold rows the query needs."""
+        if not table.keys or need is None:
+            return list(range(len(self._partitions[name])))
+        keys = {key.name for key in table.keys}
+        alias = quoted(need.alias)
+        conditions = [
+            item.sql("duckdb") for item in need.predicates if _columns(item, need.alias) <= keys
+        ]
+        where = " AND ".join(f"({condition})" for condition in conditions) or "true"
+        for match in need.joins:
+            on = [item for item in match.conditions if _columns(item, need.alias) <= keys]
+            both = [item for item in on if _columns(item, need.alias)]
+            if match.other_scan not in self._materialised or not both:
+                continue
+            text = " AND ".join(f"({item.sql('duckdb')})" for item in on)
+            other = f"{match.other_scan} AS {quoted(match.other_alias)}"
+            where += f" AND EXISTS (SELECT 1 FROM {other} WHERE {text})"
+        sql = f"SELECT _number FROM _parts{name} AS {alias} WHERE {where} ORDER BY 1"
+        return [row[0] for row in self._engine.run(sql).fetchall()]
+
+    def _create(self, name: str, table: Table, files: Sequence[File], *, small: bool) -> None:
+        """Define the scan over the chosen files."""
+        reader = format_of(table)
+        columns = ", ".join(
+            [f"f.{quoted(c.name)}" for c in table.columns]
+            + [f"p.{quoted(key.name)}" for key in table.keys]
+        )
+        if not files:
+            nulls = ", ".join(f"CAST(NULL AS {c.type}) AS {quoted(c.name)}" for c in table.all_columns)
+            self._engine.run(f"CREATE TEMP VIEW {name} AS SELECT {nulls} WHERE false")
+            return
+        source, paths = relation(self._engine, self._s3, table, files, self._scratch / name)
+        if table.keys:
+            self._engine.run(
+                f"CREATE TEMP TABLE _files{name} AS SELECT _path, p.* FROM _parts{name} p JOIN "
+                f"(VALUES {', '.join(f'({literal(path)}, {file.partition})' for path, file in zip(paths, files, strict=True))}) "
+                "v(_path, _of) ON p._number = v._of"
+            )
+            source = f"{source} f JOIN _files{name} p ON f._path = p._path"
+        else:
+            source = f"{source} f"
+        select = f"SELECT {columns} FROM {source}"
+        if small and reader != "parquet" and sum(file.size for file in files) <= SMALL_BYTES:
+            self._engine.scan(f"CREATE TEMP TABLE {name} AS {select}").fetchall()
+            self._engine.settle()
+            self._materialised.add(name)
+        else:
+            self._engine.run(f"CREATE TEMP VIEW {name} AS {select}")
+
+
+def _columns(item: exp.Expression, alias: str) -> set[str]:
+    return {column.name for column in item.find_all(exp.Column) if column.table == alias}

@@ -1,0 +1,195 @@
+"""Makes a qualified Trino query mean in DuckDB what it means in Trino.
+
+Every scope is visited from the inside out. DuckDB's own binder, asked about expressions over typed
+NULLs, is the oracle for types; where an operator's result depends on a type that is not known, the
+query is refused rather than computed differently.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from sqlglot import exp
+from sqlglot.optimizer.scope import Scope, ScopeType, traverse_scope
+
+from include.local_aws.athena.engine import Engine
+from include.local_aws.athena.errors import QueryError, not_supported
+from include.local_aws.athena.functions import FUNCTION_RULES, refuse_unknown
+from include.local_aws.athena.rules import OPERATOR_RULES
+
+RULES = OPERATOR_RULES | FUNCTION_RULES
+COLUMNS = "columns"
+"""Key in a query node's meta data (which copies keep): column -> type of what it gives."""
+
+Environment = Mapping[str, Mapping[str, str | None]]
+"""Source alias -> column -> DuckDB type (None: not known)."""
+
+
+class Semantics:
+    """Rewrites a qualified tree in place, scope by scope.
+
+    Args:
+        engine: connection that is asked for the types of expressions.
+        tables: scan name -> column -> DuckDB type.
+    """
+
+    def __init__(self, engine: Engine, tables: Mapping[str, Mapping[str, str]]) -> None:
+        self._engine = engine
+        self._tables = tables
+        self._known: dict[str, str | None] = {}
+        self._environment: Environment = {}
+
+    def apply(self, tree: exp.Query) -> list[tuple[str, str | None]]:
+        """Rewrite the tree and give the name and type of each of its columns."""
+        root: Scope | None = None
+        for scope in traverse_scope(tree):
+            root = scope
+            self._environment = self._sources(scope)
+            self._rewrite(scope)
+            scope.expression.meta[COLUMNS] = self._columns(scope)
+        if root is None:
+            raise not_supported(f"a query of the form {type(tree).__name__}")
+        names = [item.output_name for item in tree.selects]
+        kinds = [self.type(item) for item in tree.selects] if isinstance(tree, exp.Select) else []
+        known = root.expression.meta[COLUMNS]
+        return list(zip(names, kinds or [known.get(name) for name in names], strict=True))
+
+    def type(self, node: exp.Expression) -> str | None:
+        """Give the DuckDB type of an expression of the current scope, None if it cannot be told."""
+        if isinstance(node, exp.Column):
+            return self._column(node)
+        probe = node.copy()
+        wrapper = exp.Paren(this=probe)
+        for column in list(wrapper.find_all(exp.Column, exp.Query, exp.Exists, exp.In)):
+            if not _inside(column, wrapper):
+                continue
+            if isinstance(column, exp.Column):
+                column.replace(_typed_null(self._column(column)))
+            elif isinstance(column, exp.Exists) or (
+                isinstance(column, exp.In) and column.args.get("query")
+            ):
+                column.replace(_typed_null("BOOLEAN"))
+            elif isinstance(column, exp.Query) and not isinstance(column, exp.Subquery):
+                target = column.parent if isinstance(column.parent, exp.Subquery) else column
+                outputs = list(column.meta.get(COLUMNS, {}).values())
+                target.replace(_typed_null(outputs[0] if outputs else None))
+        sql = wrapper.this.unalias().sql("duckdb")
+        if sql not in self._known:
+            self._known[sql] = self._ask(sql)
+        return self._known[sql]
+
+    def _ask(self, sql: str) -> str | None:
+        """Ask DuckDB's binder; an expression it cannot bind alone has no known type."""
+        try:
+            return self._engine.columns(f"SELECT {sql}")[0].type
+        except QueryError:
+            return None
+
+    def _column(self, column: exp.Column) -> str | None:
+        return self._environment.get(column.table, {}).get(column.name)
+
+    def _sources(self, scope: Scope) -> Environment:
+        """Give the columns of everything that the scope, or one around it, can refer to."""
+        found: dict[str, Mapping[str, str | None]] = {}
+        current: Scope | None = scope
+        while current is not None:
+            for alias, source in current.sources.items():
+                if alias in found:
+                    continue
+                if isinstance(source, exp.Table):
+                    found[alias] = self._tables.get(source.name, {})
+                else:
+                    found[alias] = source.expression.meta.get(COLUMNS, {})
+            current = current.parent
+        return found
+
+    def _columns(self, scope: Scope) -> dict[str, str | None]:
+        """Give the columns that a finished scope shows to those around it."""
+        expression = scope.expression
+        if scope.scope_type == ScopeType.UDTF:
+            return self._table_function(expression)
+        if isinstance(expression, exp.SetOperation):
+            return self._set_operation(expression)
+        if isinstance(expression, exp.Select):
+            return {item.output_name: self.type(item) for item in expression.selects}
+        return {}
+
+    def _set_operation(self, node: exp.SetOperation) -> dict[str, str | None]:
+        """Unify the columns of both sides as DuckDB does, refusing what Trino refuses."""
+        sides = []
+        for side in (node.left.unnest(), node.right.unnest()):
+            sides.append(side.meta.get(COLUMNS, {}))
+        left, right = sides
+        result: dict[str, str | None] = {}
+        for (name, first), second in zip(left.items(), right.values(), strict=False):
+            result[name] = first if first == second else None
+            if first and second and first != second:
+                sql = f"CASE WHEN true THEN CAST(NULL AS {first}) ELSE CAST(NULL AS {second}) END"
+                result[name] = self._ask(sql)
+        return result
+
+    def _table_function(self, node: exp.Expression) -> dict[str, str | None]:
+        """Give the columns of an UNNEST or VALUES in the FROM clause."""
+        names = node.alias_column_names
+        kinds: list[str | None] = []
+        if isinstance(node, exp.Unnest):
+            for item in node.expressions:
+                kinds.extend(_elements(self.type(item)))
+            if node.args.get("offset"):
+                kinds.append("BIGINT")
+                offset = node.args["offset"]
+                if isinstance(offset, exp.Identifier):
+                    names = [*names, offset.name]
+        elif isinstance(node, exp.Values):
+            bare = node.copy()
+            bare.set("alias", None)
+            described = self._engine.columns(f"SELECT * FROM ({bare.sql('duckdb')})")
+            kinds = [column.type for column in described]
+        else:
+            raise not_supported(f"{type(node).__name__} in FROM")
+        return dict(zip(names, kinds, strict=False))
+
+    def _rewrite(self, scope: Scope) -> None:
+        """Check and rewrite the scope's own expressions, children before their parents."""
+        for node in reversed(list(own_nodes(scope.expression))):
+            refuse_unknown(node)
+            rule = RULES.get(type(node))
+            if rule is None:
+                continue
+            replacement = rule(node, self.type)
+            if replacement is not None and replacement is not node:
+                node.replace(replacement)
+
+
+def own_nodes(root: exp.Expression) -> Iterator[exp.Expression]:
+    """Walk an expression without entering the queries and table functions nested in it."""
+    queue = [root]
+    while queue:
+        node = queue.pop(0)
+        yield node
+        for child in node.iter_expressions():
+            if not isinstance(child, (exp.Select, exp.SetOperation, exp.Unnest, exp.Values)):
+                queue.append(child)
+
+
+def _inside(node: exp.Expression, wrapper: exp.Expression) -> bool:
+    """Tell whether the node is still part of the wrapper (its query was not replaced before)."""
+    return node.root() is wrapper
+
+
+def _typed_null(kind: str | None) -> exp.Expression:
+    """A NULL of a known type; an unknown type makes the binder fail, so the answer is unknown."""
+    if kind is None:
+        return exp.column("_unknown_type")
+    return exp.Var(this=f"CAST(NULL AS {kind})")
+
+
+def _elements(kind: str | None) -> list[str | None]:
+    """Give the types of the columns that UNNEST makes of a value."""
+    if kind is None:
+        return [None]
+    if kind.startswith("MAP("):
+        raise not_supported("UNNEST of a map; use map_entries or two arrays")
+    if not kind.endswith("[]"):
+        raise QueryError("TYPE_MISMATCH", f"Cannot unnest type: {kind.lower()}")
+    if kind.startswith("STRUCT("):
+        raise not_supported("UNNEST of an array of rows")
+    return [kind[:-2]]

@@ -1,0 +1,216 @@
+"""From the text of an Athena query to DuckDB SQL over scans of catalog tables."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import OptimizeError, ParseError, TokenError
+from sqlglot.optimizer.qualify import qualify
+
+from include.local_aws.athena.engine import Engine
+from include.local_aws.athena.errors import QueryError, not_supported
+from include.local_aws.athena.relations import Relations, Table, View
+from include.local_aws.athena.semantics import Semantics
+from include.local_aws.athena.types import Column
+
+MAX_VIEW_DEPTH = 20
+
+
+@dataclass
+class Translation:
+    """A query ready for DuckDB.
+
+    Attributes:
+        tree: DuckDB's query; its base tables are named by the keys of `scans`.
+        columns: names and types of the result; a type is None where only execution can tell.
+        scans: scan name -> the catalog table it reads.
+    """
+
+    tree: exp.Query
+    columns: list[tuple[str, str | None]]
+    scans: dict[str, Table] = field(default_factory=dict)
+
+    @property
+    def sql(self) -> str:
+        """The query as DuckDB SQL."""
+        return self.tree.sql("duckdb")
+
+
+def parse(sql: str) -> exp.Expression:
+    """Parse one statement of Athena's dialect.
+
+    Raises:
+        QueryError: SYNTAX_ERROR with line and column.
+    """
+    try:
+        trees = [tree for tree in sqlglot.parse(sql, read="athena") if tree is not None]
+    except ParseError as error:
+        first = error.errors[0] if error.errors else {}
+        place = f"line {first.get('line')}:{first.get('col')}: " if first else ""
+        near = first.get("highlight", "")
+        what = str(first.get("description", error)).rstrip(".")
+        raise QueryError("SYNTAX_ERROR", f"{place}{what} near '{near}'") from error
+    except TokenError as error:
+        raise QueryError("SYNTAX_ERROR", str(error)) from error
+    if len(trees) != 1:
+        raise QueryError("SYNTAX_ERROR", "Only one sql statement is allowed")
+    return trees[0]
+
+
+def translate(query: exp.Query, database: str, relations: Relations, engine: Engine) -> Translation:
+    """Resolve names against the catalog, and make the query mean the same in DuckDB.
+
+    Args:
+        query: parsed SELECT, set operation or WITH query; it is not changed.
+        database: database of names without one.
+        relations: the catalog.
+        engine: connection that is asked for types.
+
+    Raises:
+        QueryError: TABLE_NOT_FOUND, COLUMN_NOT_FOUND, TYPE_MISMATCH, NOT_SUPPORTED, …
+    """
+    tree = query.copy()
+    scans: dict[str, Table] = {}
+    _name_columns(tree)
+    _resolve(tree, database, relations, scans, 0)
+    for column in tree.find_all(exp.Column):
+        column.set("db", None)
+        column.set("catalog", None)
+    names = _written_names(tree)
+    schema = {
+        name: {column.name: _opaque(column.type) for column in table.all_columns}
+        for name, table in scans.items()
+    }
+    tree = _qualified(tree, schema)
+    types = {name: {c.name: c.type for c in table.all_columns} for name, table in scans.items()}
+    columns = Semantics(engine, types).apply(tree)
+    shown = [(names.get(name, name), kind) for name, kind in columns]
+    return Translation(tree, shown, scans)
+
+
+def _opaque(kind: str) -> str:
+    """Type that sqlglot is told: only what it needs to resolve names."""
+    return kind if re.fullmatch(r"[A-Z]+|DECIMAL\(\d+,\s*\d+\)", kind) else "UNKNOWN"
+
+
+def _qualified(tree: exp.Query, schema: dict[str, dict[str, str]]) -> exp.Query:
+    """Give every column its table and every output a name."""
+    try:
+        result = qualify(
+            tree,
+            schema=schema or {"_none": {"_none": "INT"}},
+            dialect="athena",
+            expand_alias_refs=False,
+            quote_identifiers=True,
+            validate_qualify_columns=True,
+        )
+    except OptimizeError as error:
+        raise _resolution_error(str(error)) from error
+    if not isinstance(result, exp.Query):
+        raise not_supported("this form of query")
+    return result
+
+
+def _resolution_error(text: str) -> QueryError:
+    """Word a name that did not resolve as Athena does."""
+    found = re.search(r"Column '\"?([^'\"]+)\"?' could not be resolved(?: for table: '([^']+)')?", text)
+    place = re.search(r"Line: (\d+), Col: (\d+)", text)
+    if found:
+        name = f"{found[2]}.{found[1]}" if found[2] else found[1]
+        where = ""
+        if place:
+            where = f"line {place[1]}:{max(1, int(place[2]) - len(found[1]) + 1)}: "
+        return QueryError("COLUMN_NOT_FOUND", f"{where}Column '{name}' cannot be resolved")
+    if "mbiguous" in text:
+        return QueryError("AMBIGUOUS_NAME", text)
+    return QueryError("SYNTAX_ERROR", text)
+
+
+def _name_columns(tree: exp.Query) -> None:
+    """Name computed columns `_col<position>`, as Athena does."""
+    for select in tree.find_all(exp.Select):
+        items = []
+        for position, item in enumerate(select.expressions):
+            if isinstance(item, (exp.Alias, exp.Star, exp.Column)) or item.is_star:
+                items.append(item)
+            elif isinstance(item, exp.Dot) and item.name:
+                items.append(exp.alias_(item.copy(), item.name, copy=False))
+            else:
+                items.append(exp.alias_(item.copy(), f"_col{position}", copy=False))
+        select.set("expressions", items)
+
+
+def _written_names(tree: exp.Query) -> dict[str, str]:
+    """Give the result's column names as the query spells them, by lower case."""
+    return {item.output_name.lower(): item.output_name for item in tree.selects if item.output_name}
+
+
+def _resolve(
+    tree: exp.Expression, database: str, relations: Relations, scans: dict[str, Table], depth: int
+) -> None:
+    """Put a scan in the place of each table and a subquery in the place of each view."""
+    if depth > MAX_VIEW_DEPTH:
+        raise QueryError("VIEW_IS_RECURSIVE", "a view refers to itself")
+    for node in list(tree.find_all(exp.Table)):
+        if not isinstance(node.this, exp.Identifier):
+            raise not_supported(f"table function {node.sql('athena')}")
+        if not node.db and node.name.lower() in _common_tables(node):
+            continue
+        relation = relations.find(node, database)
+        alias = node.alias or node.name
+        columns = node.args["alias"].columns if node.args.get("alias") else []
+        named = exp.TableAlias(this=exp.to_identifier(alias), columns=[c.copy() for c in columns])
+        if isinstance(relation, View):
+            body = parse(relation.sql)
+            if not isinstance(body, exp.Query):
+                raise QueryError("INVALID_VIEW", f"view {relation.name} is not a query")
+            _name_columns(body)
+            _resolve(body, relation.database, relations, scans, depth + 1)
+            for column in body.find_all(exp.Column):
+                column.set("db", None)
+                column.set("catalog", None)
+            replacement: exp.Expression = exp.Subquery(this=body, alias=named)
+        else:
+            scan = f"_scan_{len(scans)}"
+            scans[scan] = relation
+            replacement = exp.Table(this=exp.to_identifier(scan), alias=named)
+        for key in ("joins", "laterals"):
+            if node.args.get(key):
+                replacement.set(key, [item.copy() for item in node.args[key]])
+        if node.args.get("sample"):
+            raise not_supported("TABLESAMPLE")
+        node.replace(replacement)
+
+
+def _common_tables(node: exp.Expression) -> set[str]:
+    """Give the names of the WITH queries that are visible at a table reference, in lower case."""
+    return {name.lower() for name in _visible(node)}
+
+
+def _visible(node: exp.Expression) -> Iterator[str]:
+    child: exp.Expression = node
+    parent = node.parent
+    while parent is not None:
+        clause = parent.args.get("with_")
+        if isinstance(clause, exp.With) and clause is not child:
+            yield from (cte.alias for cte in clause.expressions)
+        if isinstance(parent, exp.With):
+            if parent.recursive:
+                raise not_supported("WITH RECURSIVE")
+            for cte in parent.expressions:
+                if cte is child:
+                    break
+                yield cte.alias
+        child, parent = parent, parent.parent
+
+
+def result_columns(translation: Translation, described: list[Column]) -> list[Column]:
+    """Give the result's columns as Athena types them, given what DuckDB says of the query."""
+    columns = []
+    for (name, _), column in zip(translation.columns, described, strict=True):
+        kind = {"HUGEINT": "BIGINT", "TIMESTAMP_NS": "TIMESTAMP", "TIMESTAMP_S": "TIMESTAMP",
+                "TIMESTAMP_MS": "TIMESTAMP"}.get(column.type, column.type)  # fmt: skip
+        columns.append(Column(name, kind))
+    return columns
