@@ -95,8 +95,18 @@ def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 match node.args:
                     case [ast.Constant(value=str(text)), *_]:
                         yield node.lineno, text
+                    case [ast.JoinedStr(values=[own, dot, *_]), *_] if is_own(own, dot):
+                        continue  # a module of the package itself
                     case _:
                         yield node.lineno, "<computed name>"
+
+
+def is_own(first: ast.expr, second: ast.expr) -> bool:
+    """Whether an f-string's parts begin with ``{__name__}.``."""
+    match first, second:
+        case ast.FormattedValue(value=ast.Name(id="__name__")), ast.Constant(value=str(rest)):
+            return rest.startswith(".")
+    return False
 
 
 def within(name: str, packages: tuple[str, ...]) -> bool:
@@ -217,6 +227,12 @@ def test_a_wrong_import_is_found(small_tree: Path, path: str, code: str) -> None
     (small_tree / path).write_text(code + "\n")
     (found,) = wrong_imports(small_tree)
     assert found.startswith(path)
+
+
+def test_a_package_may_load_its_own_modules_when_asked(small_tree: Path) -> None:
+    code = "from importlib import import_module\nimport_module(f'{__name__}.{name}')\n"
+    (small_tree / "plugins/retail_lake/x.py").write_text(code)
+    assert wrong_imports(small_tree) == []
 
 
 @pytest.mark.parametrize("zone", ZONES, ids=lambda zone: zone.folder)
