@@ -1,7 +1,6 @@
 """What is in a file: its format and columns, found from its head (text) or footer (Parquet)."""
 
 import csv
-import io
 import json
 import re
 import zlib
@@ -90,7 +89,7 @@ def inspect(read: Read, size: int) -> Found:
     wanted = min(size, HEAD_BYTES)
     head = read(0, wanted)
     if head[:4] == b"PAR1":
-        return _parquet(read, size)
+        return _parquet(read, size, head if len(head) == size else b"")
     zipped = head[:2] == b"\x1f\x8b"
     while True:
         data, whole = _unpacked(head, wanted == size) if zipped else (head, wanted == size)
@@ -133,9 +132,14 @@ def _unpacked(head: bytes, whole: bool) -> tuple[bytes, bool]:
     return b"".join(parts), whole and not left
 
 
+def _lines(text: str) -> list[str]:
+    """Split at line feeds alone: other separators of Unicode may be inside a value."""
+    return [line.rstrip("\r") for line in text.split("\n") if line.strip()]
+
+
 def _json(text: str) -> Found | None:
     """Read JSON Lines, else JSON documents; broken lines are passed over if most are whole."""
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = _lines(text)
     records, shape, names = 0, Struct(()), dict[str, None]()
     for line in lines:
         try:
@@ -174,9 +178,13 @@ def _with_record(shape: Struct, record: dict[str, Any], names: dict[str, None]) 
 
 
 def _csv(text: str) -> Found | None:
-    """Read delimited text: at least two columns and two rows of the same length."""
+    """Read delimited text: at least two columns and two rows of the same length.
+
+    A record is a line, as for Hive's SerDes, so an open quote spoils no more than its own line.
+    """
+    lines = _lines(text)
     for delimiter in DELIMITERS:
-        rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
+        rows = [next(csv.reader([line], delimiter=delimiter)) for line in lines]
         if not rows or len(rows[0]) < 2:
             continue
         whole = [row for row in rows if len(row) == len(rows[0])]
@@ -214,9 +222,9 @@ def _is_header(first: list[str], kinds: list[Type]) -> bool:
     return named and short and different and any(kind not in {"string", None} for kind in kinds)
 
 
-def _parquet(read: Read, size: int) -> Found:
-    """Read a Parquet file's footer."""
-    tail = read(max(size - TAIL_BYTES, 0), min(size, TAIL_BYTES))
+def _parquet(read: Read, size: int, whole: bytes) -> Found:
+    """Read a Parquet file's footer, from the whole file if that is at hand."""
+    tail = whole or read(max(size - TAIL_BYTES, 0), min(size, TAIL_BYTES))
     if tail[-4:] != b"PAR1":
         return UNKNOWN
     footer = int.from_bytes(tail[-8:-4], "little") + 8

@@ -136,7 +136,7 @@ def partition_input(
         own = inherited | {member: own[member] for member in kept}
         shared = ("classification", "delimiter", "skip.header.line.count")
         own["Parameters"] = own["Parameters"] | {
-            name: value for name, value in inherited["Parameters"].items() if name in shared
+            name: value for name, value in inherited.get("Parameters", {}).items() if name in shared
         }
     return {
         "Values": list(values),

@@ -58,7 +58,10 @@ def of_json(value: Any) -> Type:
     if isinstance(value, list):
         return Array(merge_all(of_json(item) for item in value))
     if isinstance(value, dict):
-        return Struct(tuple((key.lower(), of_json(item)) for key, item in value.items()))
+        fields: dict[str, Type] = {}
+        for key, item in value.items():  # keys that differ in case only are one column
+            fields[key.lower()] = merge(fields.get(key.lower()), of_json(item))
+        return Struct(tuple(fields.items()))
     return "string"
 
 

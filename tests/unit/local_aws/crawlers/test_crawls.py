@@ -240,6 +240,11 @@ def test_broken_lines_and_odd_files_do_not_hide_the_rest(lake: Lake, context: Co
             {"delimiter": "|", "skip.header.line.count": "1"},
         ),
         (
+            ["Id,Name", '1,"open', "2,y", "3,z"],
+            {"id": "bigint", "name": "string"},
+            {"areColumnsQuoted": "true", "skip.header.line.count": "1"},
+        ),
+        (
             ["id,name", '1,"a, b"', '2,"say ""x"""'],
             {"id": "bigint", "name": "string"},
             {"areColumnsQuoted": "true", "skip.header.line.count": "1"},
@@ -406,6 +411,73 @@ def test_a_crawl_that_fails_says_why(
     listed = lake.glue.list_crawls(CrawlerName=lake.name)["Crawls"]
     assert [crawl["State"] for crawl in listed] == ["FAILED"]
     assert reason in listed[0]["ErrorMessage"]
+
+
+def test_what_cloudformation_defines_is_crawled(lake: Lake, client: Any, ministack: str) -> None:
+    """Database, crawler and a table come from a stack, which writes to MiniStack itself."""
+    name = f"{lake.name}stack"
+    target = f"s3://{lake.bucket}/bronze/"
+    described = {"Name": "pointer", "StorageDescriptor": {"Location": "s3://x/1/"}}
+    resources = {
+        "Database": {
+            "Type": "AWS::Glue::Database",
+            "Properties": {"CatalogId": "000000000000", "DatabaseInput": {"Name": name}},
+        },
+        "Table": {
+            "Type": "AWS::Glue::Table",
+            "DependsOn": "Database",
+            "Properties": {
+                "CatalogId": "000000000000",
+                "DatabaseName": name,
+                "TableInput": described,
+            },
+        },
+        "Crawler": {
+            "Type": "AWS::Glue::Crawler",
+            "Properties": {
+                "Name": name,
+                "Role": "arn:aws:iam::000000000000:role/crawler",
+                "DatabaseName": name,
+                "Targets": {"S3Targets": [{"Path": target, "Exclusions": ["**.tmp"]}]},
+                "Configuration": json.dumps(BRONZE),
+                "SchemaChangePolicy": {
+                    "UpdateBehavior": "UPDATE_IN_DATABASE",
+                    "DeleteBehavior": "LOG",
+                },
+            },
+        },
+    }
+    stacks = client("cloudformation", ministack)
+
+    def deploy(create: Any, wait: str) -> None:
+        create(StackName=name, TemplateBody=json.dumps({"Resources": resources}))
+        stacks.get_waiter(wait).wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+
+    deploy(stacks.create_stack, "stack_create_complete")
+    lake.put("bronze/orders/d=1/a.json", {"id": 1})
+    lake.put("bronze/orders/d=1/b.tmp", {"no": 1})
+    lake.name = name
+    lake.crawl()
+    assert lake.tables() == ["orders", "pointer"]
+    assert lake.columns("orders") == {"id": "bigint"}
+    seen = lake.table("pointer")["VersionId"]
+    described["StorageDescriptor"] = {"Location": "s3://x/2/"}
+    deploy(stacks.update_stack, "stack_update_complete")
+    with pytest.raises(lake.glue.exceptions.ConcurrentModificationException):
+        lake.glue.update_table(DatabaseName=name, TableInput={"Name": "pointer"}, VersionId=seen)
+    versions = lake.glue.get_table_versions(DatabaseName=name, TableName="pointer")["TableVersions"]
+    assert [v["Table"]["StorageDescriptor"]["Location"] for v in versions] == [
+        "s3://x/2/",
+        "s3://x/1/",
+    ]
+    assert list(lake.partitions("orders")) == [("1",)]
+    stacks.delete_stack(StackName=name)
+    stacks.get_waiter("stack_delete_complete").wait(
+        StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+    )
+    for read in (lake.partitions, lake.columns):
+        with pytest.raises(lake.glue.exceptions.EntityNotFoundException):
+            read("orders")
 
 
 def test_partition_keys_may_not_change(lake: Lake) -> None:
