@@ -9,18 +9,18 @@ from pyspark.sql import functions as F
 from include.lake.contracts import Lake
 from retail_transforms.tokenise import token, with_tokens
 
-VALUES = ["C1", "17850", "", " ", "Zoë 😀", "x" * 500, None]
+VALUES = ["C1", "17850", " ", "Zoë 😀", "x" * 500, None]
 
 
-@pytest.mark.parametrize("size", [16, 31, 63, 64, 65, 200])
-def test_tokens_are_those_of_pythons_hmac(spark: SparkSession, size: int) -> None:
-    key = bytes(number * 7 % 256 for number in range(size))
+def test_tokens_are_those_of_pythons_hmac(spark: SparkSession) -> None:
+    keys = [bytes(n * 7 % 256 for n in range(size)) for size in (16, 63, 64, 65, 200)]
     frame = spark.createDataFrame([(value,) for value in VALUES], "value string")
-    rows = frame.select("value", token(F.col("value"), key).alias("token")).collect()
-    assert {row.value: row.token for row in rows} == {
-        value: None if value is None else hmac.new(key, value.encode(), hashlib.sha256).hexdigest()
-        for value in VALUES
-    }
+    tokens = [token(F.col("value"), key).alias(f"token{n}") for n, key in enumerate(keys)]
+    for row in frame.select("value", *tokens).collect():
+        assert list(row[1:]) == [
+            row.value and hmac.new(key, row.value.encode(), hashlib.sha256).hexdigest()
+            for key in keys
+        ]
 
 
 def test_a_short_key_is_refused() -> None:

@@ -1,0 +1,132 @@
+"""Every reason, and which one wins."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from include.lake.contracts import Column, Contract, Lake, Rule
+from retail_transforms.quarantine import judged, passed, quarantined
+
+ORDER: dict[str, Any] = {
+    "id": "A1",
+    "n": "3",
+    "price": "1.50",
+    "at": "2026-03-10 12:00:00",
+    "colour": "red",
+    "note": None,
+}
+COLUMNS = (
+    Column("id", "id", "string", required=True, primary_key=1, pattern="^[A-Z][0-9]$"),
+    Column("n", "n", "integer", minimum=Decimal(1), maximum=Decimal("1E+1")),
+    Column("price", "price", "decimal", precision=6, scale=2, exclusive_minimum=Decimal(0)),
+    Column(
+        "at",
+        "at",
+        "timestamp",
+        required=True,
+        formats=("yyyy-MM-dd HH:mm:ss",),
+        time_zone="Europe/London",
+    ),
+    Column("colour", "colour", "string", accepted=("red", "blue"), aliases={"r": "red"}),
+    Column("note", "note", "string"),
+    Column("total", "total", "decimal", precision=18, scale=2, derived="n * price", required=True),
+)
+CASES: list[tuple[dict[str, Any] | None, str | None]] = [
+    ({}, None),
+    (None, "unreadable"),
+    ({"id": " "}, "required:id"),
+    ({"id": "a1"}, "bad_pattern:id"),
+    ({"id": "A1B2"}, "bad_pattern:id"),
+    ({"n": "2.0"}, None),
+    ({"n": "2.5"}, "invalid:n"),
+    ({"n": "0"}, "out_of_range:n"),
+    ({"n": "10"}, None),
+    ({"n": "11"}, "out_of_range:n"),
+    ({"price": "0"}, "out_of_range:price"),
+    ({"price": "0.001"}, "invalid:price"),
+    ({"price": None}, "required:total"),
+    ({"at": None}, "required:at"),
+    ({"at": "10.03.2026"}, "invalid:at"),
+    ({"colour": "R"}, None),
+    ({"colour": "green"}, "not_accepted:colour"),
+    ({"colour": None}, None),
+    ({"note": "forbidden"}, "rule:note_allowed"),
+    # Business days of London; the rows arrive on 10 March with two days of patience.
+    ({"at": "2026-03-10 23:59:59"}, None),
+    ({"at": "2026-03-11 00:00:00"}, "in_future:at"),
+    ({"at": "2026-03-08 00:00:00"}, None),
+    ({"at": "2026-03-07 23:59:59"}, "too_late:at"),
+    ({"at": "0001-01-01 00:00:00"}, "too_late:at"),
+    ({"at": "9999-12-31 23:59:59"}, "in_future:at"),
+    # The first reason in contract order wins.
+    ({"id": None, "n": "x", "colour": "green"}, "required:id"),
+    ({"n": "99", "colour": "green"}, "out_of_range:n"),
+    ({"colour": "green", "note": "forbidden"}, "not_accepted:colour"),
+    ({"note": "forbidden", "at": "2026-03-11 00:00:00"}, "rule:note_allowed"),
+]
+
+
+@pytest.fixture
+def contract(lake: Lake) -> Contract:
+    orders = lake.contract("ecommerce_orders")
+    return replace(
+        orders,
+        columns=COLUMNS,
+        rules=(Rule("note_allowed", "coalesce(note, '') <> 'forbidden'", ""),),
+        lateness_days=2,
+        source=replace(orders.source, business_time="at"),
+    )
+
+
+def delivered(spark: SparkSession, rows: list[dict[str, Any] | None]) -> DataFrame:
+    fields = ", ".join(f"{name}: string" for name in ORDER)
+    return spark.createDataFrame(
+        [
+            ("f", row, date(2026, 3, 10), f"raw {row}", values and tuple(values.values()))
+            for row, change in enumerate(rows)
+            for values in [None if change is None else ORDER | change]
+        ],
+        "source_file string, source_row bigint, ingest_date date, raw string, "
+        f"fields struct<{fields}>",
+    )
+
+
+def test_every_row_passes_or_has_the_first_reason(spark: SparkSession, contract: Contract) -> None:
+    rows = judged(delivered(spark, [change for change, _ in CASES]), contract, "Europe/London")
+    found = {row.source_row: row._reason for row in rows.select("source_row", "_reason").collect()}
+    assert [(change, found[row]) for row, (change, _) in enumerate(CASES)] == CASES
+
+
+def test_rows_part_into_clean_and_quarantine(spark: SparkSession, contract: Contract) -> None:
+    changes = [{}, {"id": None, "note": "x"}, {"colour": "r", "at": "2026-03-09 23:30:00"}]
+    rows = judged(delivered(spark, changes), contract, "Europe/London")
+    assert [row.asDict() for row in quarantined(rows, "orders").collect()] == [
+        {
+            "dataset": "orders",
+            "source_file": "f",
+            "source_row": 1,
+            "reason": "required:id",
+            "raw": "raw 1",
+            "ingest_date": date(2026, 3, 10),
+        }
+    ]
+    clean = passed(rows, contract)
+    assert clean.columns == [
+        *(column.name for column in COLUMNS),
+        "source_file", "source_row", "ingest_date", "sale_date",
+    ]  # fmt: skip
+    kept = clean.orderBy("source_row").collect()
+    assert [(row.source_row, row.colour, row.total, row.sale_date) for row in kept] == [
+        (0, "red", Decimal("4.50"), date(2026, 3, 10)),
+        (2, "red", Decimal("4.50"), date(2026, 3, 9)),
+    ]
+
+
+def test_a_rule_that_cannot_be_told_is_broken(spark: SparkSession, contract: Contract) -> None:
+    unknown = replace(contract, rules=(Rule("known", "note = 'x'", ""),))
+    rows = judged(delivered(spark, [{}, {"note": "x"}]), unknown, "Europe/London")
+    assert [row._reason for row in rows.orderBy("source_row").collect()] == ["rule:known", None]
