@@ -51,7 +51,8 @@ def mwaa_files(root: Path, deployment: Path) -> Files:
     if not deployment.is_file():
         raise BundleError(
             f"{deployment} is missing: it carries the names of the deployed environment. "
-            "Deploy first (python -m include.infrastructure.deploy --help)."
+            "Deploy first (python -m include.infrastructure.deploy --help), or name another file "
+            "with --deployment."
         )
     dags = {
         **_tree(root / "dags"),

@@ -121,6 +121,19 @@ def test_a_refused_view_is_named_with_athena_s_reason(aws_and_front: Clients, gl
         tables.apply_views(athena, [broken], "trial", print)
 
 
+def answer(athena: Any, query: str, workgroup: str) -> list[list[str]]:
+    """Header and rows of a query."""
+    started = athena.start_query_execution(QueryString=query, WorkGroup=workgroup)
+    execution = {"QueryExecutionId": started["QueryExecutionId"]}
+    for _ in stack.pauses(60):
+        status = athena.get_query_execution(**execution)["QueryExecution"]["Status"]
+        if status["State"] not in ("QUEUED", "RUNNING"):
+            break
+    assert status["State"] == "SUCCEEDED", status
+    rows = athena.get_query_results(**execution)["ResultSet"]["Rows"]
+    return [[cell["VarCharValue"] for cell in row["Data"]] for row in rows]
+
+
 def test_deployed_twice_and_published_in_between(
     aws_and_front: Clients, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +159,12 @@ def test_deployed_twice_and_published_in_between(
     assert {view["TableType"] for view in views} == {"VIRTUAL_VIEW"}
     gold = glue.get_tables(DatabaseName="retail_gold")["TableList"]
     assert {mart["Name"] for mart in gold} == {mart.name for mart in lake_marts}
+
+    # nothing is published: every view answers, and is empty
+    athena = aws_and_front("athena")
+    for view in catalog.views(lake, lake_marts):
+        query = f"SELECT count(*) AS n FROM sales_analytics.{view.name}"
+        assert answer(athena, query, outputs["AnalystsWorkgroup"]) == [["n"], ["0"]]
 
     pointer = glue.get_table(DatabaseName="retail_ops", Name="published")["Table"]
     storage = pointer["StorageDescriptor"] | {"Location": f"s3://{outputs['LakeBucket']}/ops/p1/"}
