@@ -26,13 +26,12 @@ class Copy(NamedTuple):
 
 @dataclass
 class Totals:
-    """Sums over sales; money in pence. Returns are lines, out of transactions."""
+    """Sums over sales; money in pence."""
 
     transactions: int = 0
     units: int = 0
     gross_revenue: int = 0
     returns: int = 0
-    revenue: int = 0
     amount_mismatches: int = 0
     customers: set[str] = field(default_factory=set)
 
@@ -40,9 +39,10 @@ class Totals:
         """Count one sale."""
         self.transactions += 1
         self.units += sale.quantity
-        self.gross_revenue += 0 if sale.is_return else sale.total
-        self.returns += sale.is_return
-        self.revenue += sale.total
+        if sale.is_return:
+            self.returns += sale.total
+        else:
+            self.gross_revenue += sale.total
         self.amount_mismatches += sale.total != sale.calculated
         if sale.customer is not None:
             self.customers.add(sale.customer)
@@ -54,7 +54,6 @@ class Totals:
             self.units + other.units,
             self.gross_revenue + other.gross_revenue,
             self.returns + other.returns,
-            self.revenue + other.revenue,
             self.amount_mismatches + other.amount_mismatches,
             self.customers | other.customers,
         )
@@ -65,8 +64,8 @@ class Totals:
             "transactions": self.transactions,
             "units": self.units,
             "gross_revenue": money(self.gross_revenue),
-            "returns": self.returns,
-            "revenue": money(self.revenue),
+            "returns": money(self.returns),
+            "revenue": money(self.gross_revenue + self.returns),
             "customers": len(self.customers),
             "amount_mismatches": self.amount_mismatches,
         }

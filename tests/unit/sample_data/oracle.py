@@ -161,7 +161,7 @@ QUALIFY row_number() OVER (
 SUMS = """
 SELECT {keys}, count(*) AS transactions, sum(quantity)::BIGINT AS units,
     coalesce(sum(total) FILTER (NOT is_return), 0.00)::DECIMAL(18,2)::VARCHAR AS gross_revenue,
-    count(*) FILTER (is_return) AS returns,
+    coalesce(sum(total) FILTER (is_return), 0.00)::DECIMAL(18,2)::VARCHAR AS returns,
     sum(total)::DECIMAL(18,2)::VARCHAR AS revenue, count(DISTINCT customer) AS customers,
     count(*) FILTER (total <> calculated) AS amount_mismatches
 FROM kept GROUP BY ALL ORDER BY ALL
