@@ -1,5 +1,6 @@
 """A real S3, Glue catalog and PostgreSQL for the operators, and a task instance to run them as."""
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -22,6 +23,8 @@ os.environ.setdefault("AIRFLOW_CONN_AWS_DEFAULT", "aws://")
 import boto3
 import psycopg2
 import pytest
+from airflow.sdk.exceptions import TaskDeferred
+from airflow.sdk.module_loading import import_string
 
 ROOT = Path(__file__).parents[3]
 GLUE_PYTHON = ROOT / ".venv-glue" / "bin" / "python"
@@ -198,6 +201,23 @@ class TaskInstance(SimpleNamespace):
         if isinstance(task_ids, list):
             return [self.xcoms.get((task, key)) for task in task_ids]
         return self.xcoms.get((task_ids or self.task_id, key))
+
+
+def complete(operator: Any, context: dict[str, Any]) -> Any:
+    """Execute an operator as the worker and the triggerer would, to its end."""
+    try:
+        return operator.execute(context)
+    except TaskDeferred as deferred:
+        deferral = deferred
+    while True:
+        classpath, arguments = deferral.trigger.serialize()
+        trigger = import_string(classpath)(**arguments)
+        event = asyncio.run(anext(aiter(trigger.run())))
+        method = getattr(operator, deferral.method_name)
+        try:
+            return method(context, event=event.payload, **(deferral.kwargs or {}))
+        except TaskDeferred as deferred:
+            deferral = deferred
 
 
 @pytest.fixture

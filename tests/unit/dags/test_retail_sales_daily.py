@@ -1,0 +1,180 @@
+"""What the daily DAG promises before it ever runs."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import CronDataIntervalTimetable
+from airflow.serialization.serialized_objects import DagSerialization
+
+from retail_lake.notifications.failure_alert import FailureAlert
+from tests.unit.dags.conftest import DAGS, sample_deployment
+
+ROOT = DAGS.parent
+MARTS = ("daily_sales", "sales_by_category", "sales_by_product_region")
+TASKS = {
+    "open_release",
+    "ingest.wait_ecommerce_orders",
+    "ingest.wait_wholesale_invoices",
+    "ingest.extract_store_transactions",
+    "crawl_bronze",
+    "check_drift",
+    "bronze_to_silver",
+    *(f"gold.build_{mart}" for mart in MARTS),
+    *(f"gold.check_{mart}" for mart in MARTS),
+    "publish",
+    "report",
+}
+
+
+def test_every_file_is_a_dag_without_import_errors(dagbag: Any) -> None:
+    assert dagbag.import_errors == {}
+    assert set(dagbag.dags) == {file.stem for file in DAGS.glob("*.py")}
+    assert "retail_sales_daily" in dagbag.dags
+
+
+def test_tasks(dag: Any) -> None:
+    assert set(dag.task_ids) == TASKS
+
+
+def test_order(dag: Any) -> None:
+    def before(task: str) -> set[str]:
+        return set(dag.get_task(task).upstream_task_ids)
+
+    ingest = {task for task in TASKS if task.startswith("ingest.")}
+    assert all(before(task) == {"open_release"} for task in ingest)
+    assert before("crawl_bronze") == ingest
+    assert before("check_drift") == {"crawl_bronze", "open_release"}
+    assert before("bronze_to_silver") == {"check_drift"}
+    assert all(before(f"gold.build_{mart}") == {"bronze_to_silver"} for mart in MARTS)
+    assert all(before(f"gold.check_{mart}") == {f"gold.build_{mart}"} for mart in MARTS)
+    assert before("publish") == {f"gold.check_{mart}" for mart in MARTS}
+    assert before("report") == {"publish"}
+
+
+def test_schedule_is_a_data_interval_in_the_lake_zone(dag: Any) -> None:
+    assert isinstance(dag.schedule, CronDataIntervalTimetable)
+    assert dag.schedule.expression == "0 5 * * *"
+    assert str(dag.timezone) == "Europe/London"
+    assert dag.catchup is False
+    assert dag.max_active_runs == 1
+
+
+def test_explains_itself(dag: Any) -> None:
+    assert "**What.**" in dag.doc_md
+    assert "**When.**" in dag.doc_md
+    assert "**When it fails**" in dag.doc_md
+    assert dag.tags
+    assert {task.owner for task in dag.tasks} == {"retail-data-platform"}
+
+
+def test_form_takes_dates_or_nothing(dag: Any) -> None:
+    assert set(dag.params) == {"from_date", "to_date"}
+    dag.params.validate()
+    for name in dag.params:
+        schema = dag.params.get_param(name).schema
+        assert schema["type"] == ["null", "string"]
+        assert schema["format"] == "date"
+
+
+def test_every_task_is_retried_limited_and_reported(dag: Any) -> None:
+    for task in dag.tasks:
+        assert task.retries >= 1, f"{task.task_id}: a deferrable task needs a retry (airflow#66374)"
+        assert task.retry_exponential_backoff > 1
+        assert task.max_retry_delay <= timedelta(minutes=10)
+        assert task.execution_timeout is not None
+        assert [type(one) for one in task.on_failure_callback] == [FailureAlert]
+    assert isinstance(dag.on_failure_callback, FailureAlert)
+    assert dag.on_failure_callback.topic_arn == "the-alert-topic-arn"
+
+
+def test_waits_hold_no_worker(dag: Any) -> None:
+    waiting = [task for task in dag.tasks if hasattr(task, "deferrable")]
+    assert {task.task_id for task in waiting} >= {"crawl_bronze", "bronze_to_silver"}
+    assert all(task.deferrable for task in waiting)
+
+
+def test_crawler_and_job_are_used_by_one_run_at_a_time(dag: Any) -> None:
+    assert {task.task_id for task in dag.tasks if task.pool == "glue"} == {
+        "crawl_bronze",
+        "bronze_to_silver",
+    }
+
+
+def test_markers_stay_a_list(dag: Any) -> None:
+    key = dag.get_task("ingest.wait_ecommerce_orders").bucket_key
+    assert key.operator.task_id == "open_release"
+    assert key.key == "markers_ecommerce_orders"
+
+
+def test_names_come_from_the_deployment(dag: Any) -> None:
+    job = dag.get_task("bronze_to_silver")
+    assert job.job_name == "the-job-name"
+    assert job.script_args["--customer_token_key_secret"] == "the-customer-token-key-secret-id"
+    assert job.script_location is None
+    assert dag.get_task("crawl_bronze").config == {"Name": "the-crawler-name"}
+    assert dag.get_task("gold.build_daily_sales").workgroup == "the-pipeline-workgroup"
+
+
+def test_publishes_assets(dag: Any) -> None:
+    names = {asset.name for asset in dag.get_task("publish").outlets}
+    assert names == {f"sales_analytics.{mart}" for mart in MARTS}
+
+
+def test_never_uses_ds(dag: Any) -> None:
+    assert "ds" not in (DAGS / "retail_sales_daily.py").read_text().replace('"', " ").split()
+    for task in dag.tasks:
+        for field in task.template_fields:
+            assert "{{ ds" not in str(getattr(task, field))
+
+
+def test_survives_serialisation(dag: Any) -> None:
+    stored = DagSerialization.to_dict(dag)
+    assert {task["__var"]["task_id"] for task in stored["dag"]["tasks"]} == TASKS
+    assert DagSerialization.to_dict(dag) == stored, "a second parse would be another version"
+
+
+def test_is_short(dagbag: Any) -> None:
+    for file in DAGS.glob("*.py"):
+        assert len(file.read_text().splitlines()) <= 150, f"{file.name}: move logic out of the DAG"
+
+
+@pytest.fixture(scope="session")
+def mwaa(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder shaped as MWAA gets it: dags/ with include/ and sql/ inside, and plugins/."""
+    home = tmp_path_factory.mktemp("mwaa")
+    clean = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(DAGS, home / "dags", ignore=clean)
+    shutil.copytree(ROOT / "plugins", home / "plugins", ignore=clean)
+    for folder in ("include/lake", "include/contracts", "sql"):
+        shutil.copytree(ROOT / folder, home / "dags" / folder, ignore=clean)
+    (home / "dags/include/deployment.json").write_text(json.dumps(sample_deployment()))
+    return home
+
+
+def test_parses_in_the_shape_of_mwaa_without_heavy_imports(mwaa: Path) -> None:
+    code = """
+import sys
+from airflow.dag_processing.dagbag import DagBag
+sys.path += [f"{sys.argv[1]}/plugins", f"{sys.argv[1]}/dags"]
+bag = DagBag(dag_folder=f"{sys.argv[1]}/dags", include_examples=False)
+assert not bag.import_errors, bag.import_errors
+assert list(bag.dags) == ["retail_sales_daily"], list(bag.dags)
+heavy = {"pandas", "pyarrow", "pyspark", "duckdb", "psycopg2"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(mwaa)],
+        cwd=mwaa,
+        env={**os.environ, "AIRFLOW_HOME": str(mwaa / "home"), "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
