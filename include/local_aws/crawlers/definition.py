@@ -57,6 +57,9 @@ def read(crawler: dict[str, Any]) -> Definition:
         raise CrawlError(f"crawler {name} has no DatabaseName to write tables to")
     output = _configuration(crawler)
     grouping = output.get("Grouping") or {}
+    level = grouping.get("TableLevelConfiguration")
+    if level is not None and (not isinstance(level, int) or level < 1):
+        raise CrawlError(f"crawler {name}: TableLevelConfiguration {level!r} is not 1 or more")
     behaviour = output.get("CrawlerOutput") or {}
     policy = crawler.get("SchemaChangePolicy") or {}
     updates = policy.get("UpdateBehavior") or UPDATES[0]
@@ -72,7 +75,7 @@ def read(crawler: dict[str, Any]) -> Definition:
         database=crawler["DatabaseName"].lower(),
         prefix=(crawler.get("TablePrefix") or "").lower(),
         targets=tuple(Target.of(target) for target in targets["S3Targets"]),
-        level=grouping.get("TableLevelConfiguration"),
+        level=level,
         updates=updates == "UPDATE_IN_DATABASE",
         deletes=deletes,
         inherit=_is(behaviour, "Partitions", "InheritFromTable"),

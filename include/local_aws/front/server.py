@@ -6,6 +6,7 @@ HTTP status with `__type` in the body and `x-amzn-ErrorType` in the headers.
 
 import json
 import logging
+import sys
 import uuid
 from collections.abc import Iterable, Mapping
 from http.client import HTTPConnection, HTTPException
@@ -40,6 +41,14 @@ class FrontServer(ThreadingHTTPServer):
         self.handlers = handlers
         super().__init__(("127.0.0.1", port), RequestHandler)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log what ended a connection; a client that went away is nothing to worry about."""
+        error = sys.exc_info()[1]
+        if isinstance(error, ConnectionError):
+            log.info("client %s left: %s", client_address, error)
+        else:
+            log.exception("connection of %s broke", client_address)
+
 
 class RequestHandler(BaseHTTPRequestHandler):
     """Answers the requests of one connection, kept alive until the client closes it."""
@@ -48,7 +57,6 @@ class RequestHandler(BaseHTTPRequestHandler):
     server_version = "LocalAWS"
     disable_nagle_algorithm = True
     wbufsize = -1
-    timeout = 300
 
     def do_GET(self) -> None:
         """Health of the front; other GETs are MiniStack's."""

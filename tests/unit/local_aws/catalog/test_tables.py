@@ -247,3 +247,23 @@ def test_old_versions_can_be_deleted(glue: Any, database: str) -> None:
     ]
     with pytest.raises(glue.exceptions.InvalidInputException):
         glue.delete_table_version(**key, VersionId=newest["VersionId"])
+
+
+def test_an_update_may_skip_the_archive(glue: Any, database: str) -> None:
+    glue.create_table(DatabaseName=database, TableInput=definition("orders", "s3://b/a/"))
+    glue.update_table(
+        DatabaseName=database, TableInput=definition("orders", "s3://b/b/"), SkipArchive=True
+    )
+    versions = glue.get_table_versions(DatabaseName=database, TableName="orders")["TableVersions"]
+    assert [location(version["Table"]) for version in versions] == ["s3://b/b/"]
+
+
+def test_databases_are_found_in_any_case(glue: Any, database: str) -> None:
+    glue.update_database(
+        Name=database.upper(), DatabaseInput={"Name": database, "Description": "new"}
+    )
+    assert glue.get_database(Name=database.upper())["Database"]["Description"] == "new"
+    glue.create_table(DatabaseName=database, TableInput=definition("orders"))
+    glue.delete_database(Name=database.upper())
+    with pytest.raises(glue.exceptions.EntityNotFoundException):
+        glue.get_table(DatabaseName=database, Name="orders")

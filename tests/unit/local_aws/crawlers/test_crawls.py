@@ -392,6 +392,13 @@ def test_many_partitions_are_written(lake: Lake) -> None:
         (lambda lake: lake.put("bronze/orders/stray.json", {"id": 1}), "different depths"),
         (lambda lake: lake.put("bronze/stray.json", {"id": 1}), "above table level 3"),
         (lambda lake: lake.crawler(config="not an object"), "not a JSON object"),
+        (lambda lake: lake.crawler(config={"Grouping": {"TableLevelConfiguration": "3"}}), "'3'"),
+        (lambda lake: lake.crawler(Classifiers=["mine"]), "custom classifiers"),
+        (lambda lake: lake.crawler(Target={"Exclusions": ["[z-a]"]}), "is not a pattern"),
+        (
+            lambda lake: lake.crawler(RecrawlPolicy={"RecrawlBehavior": "CRAWL_NEW_FOLDERS_ONLY"}),
+            "needs UpdateBehavior and DeleteBehavior LOG",
+        ),
         (
             lambda lake: lake.crawler(
                 Targets={"CatalogTargets": [{"DatabaseName": "x", "Tables": ["y"]}]}
