@@ -11,7 +11,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.local_aws.crawlers.types import Array, Map, Struct, Type, merge, of_json, of_text
+from include.local_aws.crawlers.types import (
+    Array,
+    Map,
+    Struct,
+    Type,
+    merge,
+    merge_all,
+    of_json,
+    of_text,
+)
 
 HEAD_BYTES = 1 << 20
 TAIL_BYTES = 1 << 16
@@ -190,13 +199,9 @@ def _csv(text: str) -> Found | None:
         whole = [row for row in rows if len(row) == len(rows[0])]
         if len(whole) < 2 or 2 * len(whole) < len(rows):
             continue
-        kinds: list[Type] = [None] * len(rows[0])
-        for row in whole[1:]:
-            kinds = [merge(kind, of_text(value)) for kind, value in zip(kinds, row, strict=True)]
-        header = _is_header(whole[0], kinds)
-        if not header:
-            first = [of_text(value) for value in whole[0]]
-            kinds = [merge(one, kind) for one, kind in zip(first, kinds, strict=True)]
+        columns = [[of_text(value) for value in column] for column in zip(*whole, strict=True)]
+        header = _is_header(whole[0], columns)
+        kinds = [merge_all(column[header:]) for column in columns]
         names = whole[0] if header else [f"col{number}" for number in range(len(kinds))]
         return Found(
             "csv",
@@ -210,16 +215,23 @@ def _csv(text: str) -> Found | None:
     return None
 
 
-def _is_header(first: list[str], kinds: list[Type]) -> bool:
+def _is_header(first: list[str], columns: list[list[Type]]) -> bool:
     """Say whether the first row names columns, by the rules of Glue's csv classifier.
 
     All its fields are strings and but for the last short ones, no two are the same, and the other
-    rows have a column that is not a string.
+    rows have a column that is not a string. Half of its values decide that, so that a few broken
+    ones do not turn the names into data.
     """
-    named = all(of_text(name) == "string" for name in first)
+    named = all(column[0] == "string" for column in columns)
     short = all(len(name) < LONGEST_NAME for name in first[:-1])
     different = len({name.strip().lower() for name in first}) == len(first)
-    return named and short and different and any(kind not in {"string", None} for kind in kinds)
+    return named and short and different and any(_is_typed(column[1:]) for column in columns)
+
+
+def _is_typed(kinds: list[Type]) -> bool:
+    """Say whether at least half of a column's values, and one at least, are not strings."""
+    given = [kind for kind in kinds if kind is not None]
+    return 0 < len(given) <= 2 * sum(kind != "string" for kind in given)
 
 
 def _parquet(read: Read, size: int, whole: bytes) -> Found:

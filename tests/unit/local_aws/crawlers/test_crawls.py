@@ -245,6 +245,11 @@ def test_broken_lines_and_odd_files_do_not_hide_the_rest(lake: Lake, context: Co
             {"areColumnsQuoted": "true", "skip.header.line.count": "1"},
         ),
         (
+            ["Name,Qty", "x,1", "y,2", "z,n/a", "-,"],
+            {"name": "string", "qty": "string"},
+            {"skip.header.line.count": "1"},
+        ),
+        (
             ["id,name", '1,"a, b"', '2,"say ""x"""'],
             {"id": "bigint", "name": "string"},
             {"areColumnsQuoted": "true", "skip.header.line.count": "1"},
@@ -374,6 +379,21 @@ def test_a_name_that_belongs_to_another_location_is_left_alone(lake: Lake) -> No
     assert names[0] == "orders"
     assert names[1].startswith("orders_")
     assert lake.table("orders")["StorageDescriptor"]["Location"] == "s3://elsewhere/orders/"
+
+
+def test_odd_keys_and_empty_targets(lake: Lake) -> None:
+    lake.crawler()
+    lake.crawl()
+    assert lake.tables() == []
+    lake.put("bronze/orders/d=a b+\u00fc%20'/x y.csv.gz", gzip.compress(b"id,n\n1,2\n"))
+    lake.put("bronze/empty/d=1/a.json")
+    lake.crawl()
+    assert lake.tables() == ["orders"]
+    assert lake.columns("orders") == {"id": "bigint", "n": "bigint"}
+    place = f"s3://{lake.bucket}/bronze/orders/d=a b+\u00fc%20'/"
+    found = lake.partitions("orders")[("a b+\u00fc%20'",)]
+    assert found["StorageDescriptor"]["Location"] == place
+    assert found["StorageDescriptor"]["Compressed"] is True
 
 
 def test_many_partitions_are_written(lake: Lake) -> None:
