@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,13 @@ LEFT_OUT = (
     "MaintenanceWindow",
     "NotificationProperty",
 )
+# A number that a template takes from a parameter is text in MiniStack.
+NUMBERS: dict[str, Callable[[Any], Any]] = {
+    "MaxCapacity": float,
+    "MaxRetries": int,
+    "NumberOfWorkers": int,
+    "Timeout": int,
+}
 SCHEMA = "CREATE TABLE IF NOT EXISTS jobs (name TEXT PRIMARY KEY, left_out TEXT NOT NULL)"
 
 
@@ -100,6 +108,12 @@ class JobDefinitions:
             row = self._database.execute(
                 "SELECT left_out FROM jobs WHERE name = ?", (job["Name"],)
             ).fetchone()
-        known = {key: value for key, value in job.items() if value is not None}
+        known = {
+            key: NUMBERS.get(key, _same)(value) for key, value in job.items() if value is not None
+        }
         defaults = {"ExecutionProperty": {"MaxConcurrentRuns": 1}}
         return defaults | known | (json.loads(row[0]) if row else {})
+
+
+def _same(value: Any) -> Any:
+    return value

@@ -332,3 +332,36 @@ def test_jobs_can_be_listed(jobs: Any) -> None:
     assert [job["Name"] for job in several["Jobs"]] == names
     assert several["JobsNotFound"] == [f"{jobs.name}-none"]
     assert os.sep not in jobs.glue.delete_job(JobName=names[0])["JobName"]
+
+
+def test_a_job_of_a_template_runs_with_its_numbers(jobs: Any) -> None:
+    jobs.s3.put_object(Bucket=jobs.bucket, Key="jobs/x.py", Body=b"import time; time.sleep(600)")
+    template = {
+        "Parameters": {"Number": {"Type": "Number", "Default": 5}},
+        "Resources": {
+            "Job": {
+                "Type": "AWS::Glue::Job",
+                "Properties": {
+                    "Name": jobs.name,
+                    "Role": "role",
+                    "WorkerType": "G.2X",
+                    "NumberOfWorkers": {"Ref": "Number"},
+                    "Timeout": {"Ref": "Number"},
+                    "ExecutionProperty": {"MaxConcurrentRuns": 1},
+                    "Command": {
+                        "Name": "glueetl",
+                        "ScriptLocation": f"s3://{jobs.bucket}/jobs/x.py",
+                    },
+                },
+            }
+        },
+    }
+    stacks = jobs.context.client("cloudformation")
+    stacks.create_stack(StackName=jobs.name, TemplateBody=json.dumps(template))
+    stacks.get_waiter("stack_create_complete").wait(
+        StackName=jobs.name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+    )
+    run = jobs.wait(jobs.start(), {"RUNNING"})
+    assert (run["NumberOfWorkers"], run["Timeout"], run["MaxCapacity"]) == (5, 5, 10.0)
+    with pytest.raises(jobs.glue.exceptions.ConcurrentRunsExceededException):
+        jobs.start()

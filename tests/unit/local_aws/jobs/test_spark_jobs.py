@@ -55,7 +55,13 @@ def test_json_becomes_partitioned_parquet(sales: Any) -> None:
         again = spark.read.parquet(f"s3a://{bucket}/out/sales").where("day = '2024-11-02'")
         print("rows", again.count(), again.where("w = 'ü ß'").count())
         again.coalesce(1).write.mode("overwrite").json(f"s3a://{bucket}/out/copy")
-        again.coalesce(1).write.mode("overwrite").json(f"s3a://{bucket}/out/copy")
+        dynamic = spark.range(3).selectExpr("id", "concat(id, ' %/:') as k").coalesce(1).write
+        dynamic = dynamic.mode("overwrite").option("partitionOverwriteMode", "dynamic")
+        dynamic.partitionBy("k").json(f"s3://{bucket}/out/dynamic")
+        spark.range(10, 11).selectExpr("id", "'1 %/:' as k").write.mode("overwrite").option(
+            "partitionOverwriteMode", "dynamic").partitionBy("k").json(f"s3://{bucket}/out/dynamic")
+        found = spark.read.json(f"s3://{bucket}/out/dynamic").orderBy("id").collect()
+        print("dynamic", [(row.id, row.k) for row in found])
         """,
         DefaultArguments={
             "--bucket": sales.bucket,
@@ -67,6 +73,8 @@ def test_json_becomes_partitioned_parquet(sales: Any) -> None:
     assert run["JobRunState"] == "SUCCEEDED", sales.log(run_id)
     assert sales.wait_for_line(run_id, "conf ") == "a b 3 UTC 3.5.6"
     assert sales.wait_for_line(run_id, "rows ") == "100 100"
+    found = sales.wait_for_line(run_id, "dynamic ")
+    assert found == "[(0, '0 %/:'), (2, '2 %/:'), (10, '1 %/:')]"
     parts = [key for key in sales.keys("out/sales/") if not key.endswith("_SUCCESS")]
     folders = [key.rpartition("/")[0] for key in parts]
     assert folders == [
