@@ -31,30 +31,42 @@ class Engine:
     def __init__(self, context: Context, scratch: Path, threads: int) -> None:
         self.bytes_scanned = 0
         self.interrupted = threading.Event()
-        self._connection = duckdb.connect(
-            config={"threads": threads, "autoinstall_known_extensions": False}
-        )
-        run = self._connection.execute
-        run(f"LOAD {literal(str(_httpfs()))}")
-        run(f"SET temp_directory = {literal(str(scratch))}")
-        run(f"SET memory_limit = '{MEMORY_LIMIT}'")
-        run("SET TimeZone = 'UTC'")
-        run("SET default_null_order = 'nulls_last'")
-        run("SET enable_external_file_cache = false")
-        run("SET parquet_metadata_cache = true")
-        run("SET preserve_insertion_order = true")
-        run("SET enable_progress_bar = false")
-        url, credentials = urlsplit(context.endpoint), context.credentials()
-        run(
+        self._context = context
+        self._scratch = scratch
+        self._threads = threads
+        self._opened: duckdb.DuckDBPyConnection | None = None
+
+    @property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        """The connection, opened when it is first needed: most DDL never needs it."""
+        if self._opened is None:
+            self._opened = duckdb.connect(
+                config={"threads": self._threads, "autoinstall_known_extensions": False}
+            )
+            self._opened.execute(f"LOAD {literal(str(_httpfs()))}")
+            for statement in [*self._settings(), *MACROS]:
+                self._opened.execute(statement)
+        return self._opened
+
+    def _settings(self) -> list[str]:
+        """Give the statements that make a connection ours."""
+        url, credentials = urlsplit(self._context.endpoint), self._context.credentials()
+        return [
+            f"SET temp_directory = {literal(str(self._scratch))}",
+            f"SET memory_limit = '{MEMORY_LIMIT}'",
+            "SET TimeZone = 'UTC'",
+            "SET default_null_order = 'nulls_last'",
+            "SET enable_external_file_cache = false",
+            "SET parquet_metadata_cache = true",
+            "SET preserve_insertion_order = true",
+            "SET enable_progress_bar = false",
             "CREATE SECRET (TYPE s3, PROVIDER config, URL_STYLE 'path', "
             f"USE_SSL {str(url.scheme == 'https').lower()}, ENDPOINT {literal(url.netloc)}, "
-            f"REGION {literal(context.region)}, KEY_ID {literal(credentials.access_key)}, "
-            f"SECRET {literal(credentials.secret_key)})"
-        )
-        for macro in MACROS:
-            run(macro)
-        run("PRAGMA enable_profiling = 'no_output'")
-        run("""SET custom_profiling_settings = '{"TOTAL_BYTES_READ": "true"}'""")
+            f"REGION {literal(self._context.region)}, KEY_ID {literal(credentials.access_key)}, "
+            f"SECRET {literal(credentials.secret_key)})",
+            "PRAGMA enable_profiling = 'no_output'",
+            """SET custom_profiling_settings = '{"TOTAL_BYTES_READ": "true"}'""",
+        ]
 
     def run(self, sql: str) -> Any:
         """Execute one statement without counting its bytes, and give the cursor of its rows."""
@@ -89,11 +101,13 @@ class Engine:
     def interrupt(self) -> None:
         """Stop what runs now and refuse what would run next."""
         self.interrupted.set()
-        self._connection.interrupt()
+        if self._opened is not None:
+            self._opened.interrupt()
 
     def close(self) -> None:
         """Free everything."""
-        self._connection.close()
+        if self._opened is not None:
+            self._opened.close()
 
 
 def _httpfs() -> Path:
@@ -117,6 +131,8 @@ def _as_athena(error: duckdb.Error, sql: str) -> Exception:
         return QueryError("EXCEEDED_MEMORY_LIMIT", text, SYSTEM)
     if isinstance(error, duckdb.OutOfRangeException):
         return QueryError("NUMERIC_VALUE_OUT_OF_RANGE", text)
+    if "JSON transform error" in text:
+        return QueryError("HIVE_BAD_DATA", text)
     if "in JSON" in text or "Malformed JSON" in text:
         return QueryError("HIVE_CURSOR_ERROR", f"Row is not a valid JSON Object - {text}")
     if isinstance(error, duckdb.ConversionException):

@@ -2,7 +2,8 @@
 
 import csv
 import gzip
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TextIO, cast
 from urllib.parse import urlsplit
@@ -126,35 +127,67 @@ def _json(engine: Engine, table: Table, urls: Sequence[str]) -> str:
     parameters = _serde(table).get("Parameters") or {}
     lenient = str(parameters.get("ignore.malformed.json", "false")).lower() == "true"
     options = f"format = 'newline_delimited', ignore_errors = {str(lenient).lower()}"
-    keys = [
-        row[0]
-        for row in engine.run(
-            "SELECT DISTINCT unnest(json_keys(json)) FROM "
-            f"read_json_objects({_list(urls)}, {options}) WHERE json_type(json) = 'OBJECT' ORDER BY 1"
-        ).fetchall()
-    ]
+    objects = f"read_json_objects({_list(urls)}, {options}, filename = '_path')"
+    spellings = _spellings(engine, table, objects)
     mapped = {
         name.removeprefix("mapping.").lower(): key
         for name, key in parameters.items()
         if name.startswith("mapping.")
     }
-    wanted: dict[str, Column] = {}
-    items = []
+    keys = {
+        column.name: [mapped[column.name]]
+        if column.name in mapped
+        else [key for key in spellings if key.lower() == column.name]
+        for column in table.columns
+    }
+    several = any(len(found) > 1 for found in keys.values())
+    wanted, items = [], []
     for column in table.columns:
-        spelled = [mapped[column.name]] if column.name in mapped else [
-            key for key in keys if key.lower() == column.name
-        ]  # fmt: skip
-        kind = "VARCHAR" if column.type in {"BLOB", "DATE", "TIMESTAMP"} else column.type
-        wanted |= {key: Column(key, kind) for key in spelled}
-        values = ", ".join(quoted(key) for key in spelled) or "NULL"
-        value = f"coalesce({values})" if len(spelled) > 1 else values
-        if kind != column.type:
+        nested = column.type.endswith("]") or column.type.startswith(("MAP(", "STRUCT("))
+        kind = column.type if nested else "VARCHAR"
+        if several:
+            values = [_extracted(key, nested=nested) for key in keys[column.name]]
+        else:
+            values = [quoted(key) for key in keys[column.name]]
+        wanted += [f"{literal(key)}: {literal(kind)}" for key in keys[column.name]]
+        value = f"coalesce({', '.join(values)})" if values else "NULL"
+        if kind == "VARCHAR":
             value = parsed(value, column, table)
         items.append(f"CAST({value} AS {column.type}) AS {quoted(column.name)}")
-    declared = ", ".join(f"{literal(c.name)}: {literal(c.type)}" for c in wanted.values())
-    declared = declared or "'_nothing': 'VARCHAR'"
-    read = f"read_json({_list(urls)}, {options}, columns = {{{declared}}}, filename = '_path')"
-    return f"(SELECT {', '.join([*items, '_path'])} FROM {read})"
+    declared = ", ".join(wanted) or "'_nothing': 'VARCHAR'"
+    typed = f"read_json({_list(urls)}, {options}, columns = {{{declared}}}, filename = '_path')"
+    return f"(SELECT {', '.join([*items, '_path'])} FROM {objects if several else typed})"
+
+
+def _extracted(key: str, *, nested: bool) -> str:
+    path = literal('$."' + key.replace('"', '\\"') + '"')
+    return f"json_extract{'' if nested else '_string'}(json, {path})"
+
+
+def _spellings(engine: Engine, table: Table, objects: str) -> list[str]:
+    """Give every key that an object of the table has.
+
+    Raises:
+        QueryError: NOT_SUPPORTED when a key inside a struct is not in lower case.
+    """
+    sql = f"SELECT DISTINCT unnest(json_keys(json)) FROM {objects} WHERE json_type(json) = 'OBJECT'"
+    found = sorted(row[0] for row in engine.run(sql).fetchall())
+    if any("STRUCT(" in column.type for column in table.columns):
+        (merged,) = engine.run(f"SELECT json_group_structure(json) FROM {objects}").fetchone()
+        for key, inside in (json.loads(merged or "{}") or {}).items():
+            _refuse_upper_case(inside, f"{table.qualified}: {key}")
+    return found
+
+
+def _refuse_upper_case(structure: Any, place: str) -> None:
+    if isinstance(structure, list):
+        for item in structure:
+            _refuse_upper_case(item, place)
+    elif isinstance(structure, dict):
+        for key, inside in structure.items():
+            if key != key.lower():
+                raise not_supported(f"the upper-case key '{key}' inside a struct, in {place}")
+            _refuse_upper_case(inside, f"{place}.{key}")
 
 
 def parsed(value: str, column: Column, table: Table) -> str:
@@ -217,11 +250,11 @@ def _open_csv(
     paths = []
     for number, file in enumerate(files):
         url = urlsplit(file.url)
-        body = s3.get_object(Bucket=url.netloc, Key=url.path.lstrip("/"))["Body"]
-        stream = gzip.GzipFile(fileobj=body) if file.url.endswith(".gz") else body
+        body = s3.get_object(Bucket=url.netloc, Key=url.path[1:])["Body"]
+        lines = gzip.GzipFile(fileobj=body) if file.url.endswith(".gz") else body.iter_lines()
         path = scratch / f"{number}.csv"
         with path.open("w", encoding="utf-8", newline="") as target:
-            _decode(stream, target, dialect, _skipped(table), len(table.columns))
+            _decode(lines, target, dialect, _skipped(table), len(table.columns))
         paths.append(str(path))
         engine.bytes_scanned += file.size
     names = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(table.columns)))
@@ -243,9 +276,11 @@ def _open_csv_value(value: str, column: Column, table: Table) -> str:
     return parsed(value, column, table)
 
 
-def _decode(stream: Any, target: TextIO, dialect: dict[str, str], skip: int, width: int) -> None:
+def _decode(
+    lines: Iterable[bytes], target: TextIO, dialect: dict[str, str], skip: int, width: int
+) -> None:
     """Rewrite a file of OpenCSVSerde as CSV where every value is quoted and NULL is empty."""
-    for number, raw in enumerate(stream if hasattr(stream, "readline") else stream.iter_lines()):
+    for number, raw in enumerate(lines):
         if number < skip:
             continue
         line = raw.decode("utf-8", "replace").rstrip("\r\n")

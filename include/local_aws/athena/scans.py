@@ -43,7 +43,7 @@ class Scans:
         for name, table in translation.scans.items():
             self._register(name, table)
         joined = {match.other_scan for need in needed.values() for match in need.joins}
-        order = sorted(translation.scans, key=lambda name: name not in joined)
+        order = sorted(translation.scans, key=lambda name: bool(translation.scans[name].keys))
         for name in order:
             table = translation.scans[name]
             numbers = self._numbers(name, table, needed.get(name))

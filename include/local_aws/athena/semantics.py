@@ -56,32 +56,44 @@ class Semantics:
         """Give the DuckDB type of an expression of the current scope, None if it cannot be told."""
         if isinstance(node, exp.Column):
             return self._column(node)
-        probe = node.copy()
-        wrapper = exp.Paren(this=probe)
-        for column in list(wrapper.find_all(exp.Column, exp.Query, exp.Exists, exp.In)):
-            if not _inside(column, wrapper):
+        probe = exp.Paren(this=node.copy())
+        kinds: list[str] = []
+        for part in list(probe.find_all(exp.Column, exp.Query, exp.Exists, exp.In)):
+            if part.root() is not probe:
                 continue
-            if isinstance(column, exp.Column):
-                column.replace(_typed_null(self._column(column)))
-            elif isinstance(column, exp.Exists) or (
-                isinstance(column, exp.In) and column.args.get("query")
-            ):
-                column.replace(_typed_null("BOOLEAN"))
-            elif isinstance(column, exp.Query) and not isinstance(column, exp.Subquery):
-                target = column.parent if isinstance(column.parent, exp.Subquery) else column
-                outputs = list(column.meta.get(COLUMNS, {}).values())
-                target.replace(_typed_null(outputs[0] if outputs else None))
-        sql = wrapper.this.unalias().sql("duckdb")
-        if sql not in self._known:
-            self._known[sql] = self._ask(sql)
-        return self._known[sql]
+            kind: str | None = "BOOLEAN"
+            target: exp.Expression = part
+            if isinstance(part, exp.Column):
+                kind = self._column(part)
+            elif isinstance(part, (exp.Select, exp.SetOperation)):
+                kind = next(iter(part.meta.get(COLUMNS, {}).values()), None)
+                target = part.parent if isinstance(part.parent, exp.Subquery) else part
+            elif not isinstance(part, exp.Exists) and not part.args.get("query"):
+                continue
+            if kind is None:
+                return None
+            target.replace(exp.column(f"_t{len(kinds)}"))
+            kinds.append(kind)
+        return self._ask(probe, kinds)
 
-    def _ask(self, sql: str) -> str | None:
-        """Ask DuckDB's binder; an expression it cannot bind alone has no known type."""
-        try:
-            return self._engine.columns(f"SELECT {sql}")[0].type
-        except QueryError:
-            return None
+    def _ask(self, probe: exp.Expression, kinds: list[str]) -> str | None:
+        """Ask DuckDB's binder about an expression over columns `_t0`, … of the types given.
+
+        They are columns, not NULL literals, which the binder would fold to a type of its own.
+        """
+        names = [f"_t{number}" for number in range(len(kinds))]
+        sql = f"SELECT {probe.this.unalias().sql('duckdb')}"
+        if names:
+            nulls = (f"CAST(NULL AS {k}) AS {n}" for n, k in zip(names, kinds, strict=True))
+            sql += f" FROM (SELECT {', '.join(nulls)})"
+            if probe.find(exp.AggFunc) or _macro_aggregate(probe):
+                sql += f" GROUP BY {', '.join(names)}"
+        if sql not in self._known:
+            try:
+                self._known[sql] = self._engine.columns(sql)[0].type
+            except QueryError:  # it cannot be bound alone: its type is not known
+                self._known[sql] = None
+        return self._known[sql]
 
     def _column(self, column: exp.Column) -> str | None:
         return self._environment.get(column.table, {}).get(column.name)
@@ -122,8 +134,8 @@ class Semantics:
         for (name, first), second in zip(left.items(), right.values(), strict=False):
             result[name] = first if first == second else None
             if first and second and first != second:
-                sql = f"CASE WHEN true THEN CAST(NULL AS {first}) ELSE CAST(NULL AS {second}) END"
-                result[name] = self._ask(sql)
+                both = exp.Paren(this=exp.func("coalesce", exp.column("_t0"), exp.column("_t1")))
+                result[name] = self._ask(both, [first, second])
         return result
 
     def _table_function(self, node: exp.Expression) -> dict[str, str | None]:
@@ -170,16 +182,10 @@ def own_nodes(root: exp.Expression) -> Iterator[exp.Expression]:
                 queue.append(child)
 
 
-def _inside(node: exp.Expression, wrapper: exp.Expression) -> bool:
-    """Tell whether the node is still part of the wrapper (its query was not replaced before)."""
-    return node.root() is wrapper
-
-
-def _typed_null(kind: str | None) -> exp.Expression:
-    """A NULL of a known type; an unknown type makes the binder fail, so the answer is unknown."""
-    if kind is None:
-        return exp.column("_unknown_type")
-    return exp.Var(this=f"CAST(NULL AS {kind})")
+def _macro_aggregate(probe: exp.Expression) -> bool:
+    """Tell whether a call that was rewritten by name aggregates."""
+    names = {"map_agg", "quantile_disc"}
+    return any(str(call.this).lower() in names for call in probe.find_all(exp.Anonymous))
 
 
 def _elements(kind: str | None) -> list[str | None]:

@@ -191,9 +191,9 @@ def sales(engine: Athena) -> Athena:
                 "id": pa.array([day * 10 + i for i in range(4)], pa.int64()),
                 "product": pa.array(["a", "b", "a", None]),
                 "quantity": pa.array([1, 2, 3, -1], pa.int32()),
-                "amount": pa.array(
-                    [f"{day}.10", "2.00", "3.05", "-1.00"], pa.string()
-                ).cast(pa.decimal128(18, 2)),
+                "amount": pa.array([f"{day}.10", "2.00", "3.05", "-1.00"], pa.string()).cast(
+                    pa.decimal128(18, 2)
+                ),
             },
         )
         engine.partition("sales", [f"2024-05-0{day}", "r1"], prefix)
