@@ -45,9 +45,10 @@ def settings(
     """
     # The quick compiler alone: a run on local data is over before the thorough one, which takes
     # half of the processor time meanwhile, pays. A job's own options come last and win.
+    scratch = workspace / "tmp"
     options = (
-        f"-XX:TieredStopAtLevel=1 -Djava.io.tmpdir={workspace / 'tmp'} "
-        f"-Dderby.system.home={workspace / 'tmp'} -Duser.timezone=UTC {asked.get('spark.driver.extraJavaOptions', '')}"
+        f"-XX:TieredStopAtLevel=1 -Djava.io.tmpdir={scratch} -Dderby.system.home={scratch} "
+        f"-Duser.timezone=UTC {asked.get('spark.driver.extraJavaOptions', '')}"
     )
     files = {
         "fs.s3.impl": VIEW,
@@ -65,7 +66,7 @@ def settings(
     defaults = {
         # the default of 200 is for a cluster
         "spark.sql.shuffle.partitions": "8",
-        "spark.sql.warehouse.dir": (workspace / "tmp" / "warehouse").as_uri(),
+        "spark.sql.warehouse.dir": (scratch / "warehouse").as_uri(),
     }
     machine = {
         "spark.master": "local[2]",
