@@ -38,15 +38,15 @@ STORE = {"bucket": STACK.lake_bucket, "layout": layout}
 ATHENA = {"workgroup": STACK.pipeline_workgroup, "database": LAKE.gold_database}
 
 
-def of(task_id: str, key: str) -> Template:
+def of(task_id: str, key: str) -> str:
     """Say in Jinja: that entry of the task's result."""
-    return Template(f"{{{{ ti.xcom_pull(task_ids='{task_id}')['{key}'] }}}}")
+    return f"{{{{ ti.xcom_pull(task_ids='{task_id}')['{key}'] }}}}"
 
 
 RELEASE, BASE = of("open_release", "release"), of("open_release", "base_location")
 FIRST, LAST = of("open_release", "from_date"), of("open_release", "to_date")
 BUILT = {"inputs": of("check_drift", "inputs"), "manifest": of("bronze_to_silver", "manifest")}
-TRY = Template("{{ ti.try_number }}")
+TRY, R = Template("{{ ti.try_number }}"), Template(RELEASE)
 alert = FailureAlert(STACK.alert_topic_arn, "open_release", LAKE.time_zone)
 
 with DAG(
@@ -105,25 +105,25 @@ with DAG(
         retries=1,  # what fails twice does not fail by chance, and every run costs money
         **STORE,
     )
-    staged: dict[str, Template] = {}
+    staged: dict[str, str] = {}
     with TaskGroup("gold") as gold:
         for mart in marts.load_marts():
             name = mart.name
-            table = layout.staged_table(LAKE.gold_database, name, RELEASE, TRY)
-            folder = layout.uri(STACK.lake_bucket, layout.gold_prefix(name, RELEASE, TRY))
-            results = layout.quality_results_key(RELEASE, name, TRY)
+            table = layout.staged_table(LAKE.gold_database, name, R, TRY)
+            folder = layout.uri(STACK.lake_bucket, layout.gold_prefix(name, R, TRY))
+            results = layout.quality_results_key(R, name, TRY)
             staged[name] = of(f"gold.build_{name}", "staged_table")
             operators.ReleaseAthenaOperator(
                 task_id=f"build_{name}",
-                query=mart.ctas(table, folder, RELEASE),
-                outputs={"staged_table": table},
+                query=mart.ctas(table, folder, R),
+                outputs={"staged_table": str(table)},
                 **ATHENA,
             ) >> operators.QualityChecksOperator(
                 task_id=f"check_{name}",
-                query=checks.check_sql(mart, staged[name], RELEASE),
+                query=checks.check_sql(mart, Template(staged[name]), R),
                 labels={"mart": name},
                 release=RELEASE,
-                results=layout.uri(STACK.lake_bucket, results),
+                results=str(layout.uri(STACK.lake_bucket, results)),
                 results_table=(LAKE.ops_database, "quality_results"),
                 **ATHENA,
             )
