@@ -188,3 +188,34 @@ def test_the_process_serves_and_ends_at_sigterm(
     _, url = front_process()
     versions = client("glue", url).get_table_versions(DatabaseName=unique, TableName="t")
     assert [v["Table"].get("Description") for v in versions["TableVersions"]] == ["new", None]
+
+
+def test_a_crawl_in_a_killed_process_has_failed(
+    front_process: Start, client: Client, s3: Any, bucket: str, unique: str
+) -> None:
+    for number in range(200):  # enough for a second of crawling
+        s3.put_object(Bucket=bucket, Key=f"orders/d={number}/a.json", Body=b'{"id": 1}\n')
+    process, url = front_process()
+    glue = client("glue", url)
+    glue.create_database(DatabaseInput={"Name": unique})
+    glue.create_crawler(
+        Name=unique,
+        Role="arn:aws:iam::000000000000:role/crawler",
+        DatabaseName=unique,
+        Targets={"S3Targets": [{"Path": f"s3://{bucket}/orders/"}]},
+    )
+    glue.start_crawler(Name=unique)
+    process.kill()
+    process.wait(15)
+    _, url = front_process()
+    glue = client("glue", url)
+    crawler = glue.get_crawler(Name=unique)["Crawler"]
+    assert (crawler["State"], crawler["LastCrawl"]["Status"]) == ("READY", "FAILED")
+    glue.start_crawler(Name=unique)
+    deadline = time.monotonic() + 60
+    while (crawler := glue.get_crawler(Name=unique)["Crawler"])["State"] != "READY":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert crawler["LastCrawl"]["Status"] == "SUCCEEDED"
+    partitions = glue.get_partitions(DatabaseName=unique, TableName="orders")["Partitions"]
+    assert len(partitions) == 200
