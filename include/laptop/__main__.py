@@ -7,9 +7,10 @@ import subprocess
 import sys
 import time
 import urllib.error
+from datetime import UTC, datetime
 from pathlib import Path
 
-from include.laptop import stack
+from include.laptop import queries, runs, stack
 from include.local_aws import supervisor
 from include.local_aws.__main__ import print_status
 
@@ -42,7 +43,7 @@ def main() -> int:
     folder: Path = arguments.state.resolve()
     try:
         return COMMANDS[arguments.command](folder, arguments) or 0
-    except supervisor.SupervisorError as error:
+    except (supervisor.SupervisorError, runs.RunError, queries.QueryError) as error:
         print(f"{arguments.command}: {error}", file=sys.stderr)
         return 1
 
@@ -56,6 +57,7 @@ def up(folder: Path, _: argparse.Namespace) -> None:
     """Starts the stack unless it runs, and waits until the DAGs are known to Airflow."""
     if supervisor.status(folder)["state"] == "ready":
         return
+    started = datetime.now(UTC)
     laptop = stack.before_start(folder)
     command = (sys.executable, "-m", "include.laptop", "run", "--state", str(folder))
     supervisor.start_detached(folder, command, {}, seconds=400)
@@ -67,17 +69,20 @@ def up(folder: Path, _: argparse.Namespace) -> None:
         except urllib.error.HTTPError as error:
             if error.code != 409:  # it is there already
                 raise
-    _wait_for_dags(laptop, token)
+    _wait_for_dags(laptop, token, since=started)
 
 
-def _wait_for_dags(laptop: stack.Laptop, token: str) -> None:
+def _wait_for_dags(laptop: stack.Laptop, token: str, since: datetime) -> None:
+    """Waits until Airflow has read the DAGs; an import error of an earlier start does not count."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        errors = laptop.airflow.call("GET", "/api/v2/importErrors", token=token)["import_errors"]
-        if errors:
-            raise supervisor.SupervisorError(f"Airflow cannot import a DAG: {errors[0]}")
         if laptop.airflow.call("GET", "/api/v2/dags", token=token)["total_entries"]:
             return
+        failed = laptop.airflow.call("GET", "/api/v2/importErrors", token=token)
+        for error in failed["import_errors"]:
+            if datetime.fromisoformat(error["timestamp"]) > since:
+                trace = error["stack_trace"]
+                raise supervisor.SupervisorError(f"{error['filename']} fails to import:\n{trace}")
         time.sleep(0.3)
     raise supervisor.SupervisorError("Airflow found no DAG in 60 s; see logs/dag-processor.log")
 
@@ -138,16 +143,10 @@ def athena(folder: Path, arguments: argparse.Namespace) -> int:
     if not arguments.sql.strip():
         print('no query: make athena SQL="SELECT …"', file=sys.stderr)
         return 2
-    from include.laptop import queries
-
     laptop = stack.at(folder)
     os.environ.update(laptop.aws.exports())
     workgroup = laptop.outputs()["AnalystsWorkgroup"]
-    try:
-        columns, rows, scanned = queries.run(arguments.sql, workgroup, "sales_analytics")
-    except queries.QueryError as error:
-        print(f"athena: {error}", file=sys.stderr)
-        return 1
+    columns, rows, scanned = queries.run(arguments.sql, workgroup, "sales_analytics")
     print(queries.as_table(columns, rows))
     print(f"{len(rows)} rows, {scanned:,} bytes scanned", file=sys.stderr)
     return 0

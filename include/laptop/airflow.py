@@ -88,17 +88,21 @@ class Airflow:
     def services(self, aws: Mapping[str, str]) -> list[Service]:
         """The components, after the migration of their database; aws: the endpoints' variables."""
         env = {**self.environment(), **aws}
-        run = (str(self.python), "-m", "airflow")
-        background = [Service(command[0], (*run, *command), env) for command in COMPONENTS]
+        # the script, and from its home: `python -m` would find our checkout before the bundle
+        run = str(self.python.with_name("airflow"))
+        background = [
+            Service(command[0], (run, *command), env, cwd=self.home) for command in COMPONENTS
+        ]
         return [
-            Service("airflow-database", (*run, "db", "migrate"), env, task=True, seconds=120),
+            Service("airflow-database", (run, "db", "migrate"), env, task=True, seconds=120),
             *background,
             Service(
                 "api-server",
-                (*run, "api-server", "--host", "127.0.0.1", "--port", str(self.port)),
+                (run, "api-server", "--host", "127.0.0.1", "--port", str(self.port)),
                 env,
                 healthy=self._all_healthy,
                 seconds=120,
+                cwd=self.home,
             ),
         ]
 

@@ -30,8 +30,17 @@ class Runs:
         return self._airflow.call(method, f"/api/v2/dags/{DAG}{path}", body, token=self._token)
 
     def unpause(self) -> None:
-        """Lets the scheduler run the DAG; it starts with the last day that has ended."""
+        """Lets the scheduler run the DAG, and waits for the run of the last day that has ended.
+
+        Raises:
+            RunError: If the scheduler has made no run of the schedule after 60 s.
+        """
         self.call("PATCH", "", {"is_paused": False})
+        deadline = time.monotonic() + 60
+        while not self.call("GET", "/dagRuns?run_type=scheduled&limit=1")["dag_runs"]:
+            if time.monotonic() > deadline:
+                raise RunError("the scheduler made no run in 60 s; see logs/scheduler.log")
+            time.sleep(POLL_SECONDS)
 
     def scheduled_instant(self) -> datetime:
         """Start of the data interval that the schedule is about to run for."""
