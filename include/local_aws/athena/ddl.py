@@ -16,7 +16,9 @@ from include.local_aws.athena.translation import parse
 from include.local_aws.athena.types import from_hive
 from include.local_aws.front.context import AwsError
 
-VALUE = re.compile(r"\s*[`\"]?(?P<key>\w+)[`\"]?\s*=\s*(?:'(?P<text>(?:[^']|'')*)'|(?P<number>-?\d+))\s*")
+VALUE = re.compile(
+    r"\s*[`\"]?(?P<key>\w+)[`\"]?\s*=\s*(?:'(?P<text>(?:[^']|'')*)'|(?P<number>-?\d+))\s*"
+)
 PARTITION = re.compile(
     r"\s*PARTITION\s*\((?P<values>(?:[^()']|'[^']*')*)\)(?:\s*LOCATION\s+'(?P<location>[^']*)')?\s*,?",
     re.IGNORECASE,
@@ -84,7 +86,9 @@ def drop_database(session: Session) -> Outcome:
         raise QueryError("SCHEMA_NOT_FOUND", f"Database does not exist: {name}")
     tables = session.glue("GetTables", {"DatabaseName": name})["TableList"]
     if tables and not found["cascade"]:
-        raise QueryError("SCHEMA_NOT_EMPTY", f"Database {name} is not empty. One or more tables exist.")
+        raise QueryError(
+            "SCHEMA_NOT_EMPTY", f"Database {name} is not empty. One or more tables exist."
+        )
     session.glue("DeleteDatabase", {"Name": name})
     return done(session)
 
@@ -126,7 +130,8 @@ def _described(tree: exp.Create, name: str) -> tuple[dict[str, Any], list[exp.Ex
             explicit_serde = {
                 "SerializationLibrary": item.this.name,
                 "Parameters": {
-                    p.this.name: p.args["value"].name for p in (settings.expressions if settings else [])
+                    p.this.name: p.args["value"].name
+                    for p in (settings.expressions if settings else [])
                 },
             }
         elif isinstance(item, exp.RowFormatDelimitedProperty):
@@ -160,7 +165,11 @@ def _described(tree: exp.Create, name: str) -> tuple[dict[str, Any], list[exp.Ex
 
 
 def _delimiters(item: exp.Expression) -> dict[str, str]:
-    names = {"fields": "field.delim", "escaped": "escape.delim", "null": "serialization.null.format"}
+    names = {
+        "fields": "field.delim",
+        "escaped": "escape.delim",
+        "null": "serialization.null.format",
+    }
     known = {*names, "lines"}
     for key, value in item.args.items():
         if value is not None and key not in known:
@@ -235,7 +244,9 @@ def _values(table: Table, text: str) -> dict[str, str]:
         found[match["key"].lower()] = value
     names = {key.name for key in table.keys}
     if unknown := set(found) - names:
-        raise QueryError("COLUMN_NOT_FOUND", f"not partition columns of {table.qualified}: {unknown}")
+        raise QueryError(
+            "COLUMN_NOT_FOUND", f"not partition columns of {table.qualified}: {unknown}"
+        )
     return found
 
 
@@ -256,7 +267,11 @@ def _add(session: Session, table: Table, entries: list[tuple[list[str], str]]) -
     problems = []
     for start in range(0, len(entries), writing.BATCH):
         inputs = [
-            {"Values": values, "StorageDescriptor": {**storage, "Location": location}, "Parameters": {}}
+            {
+                "Values": values,
+                "StorageDescriptor": {**storage, "Location": location},
+                "Parameters": {},
+            }
             for values, location in entries[start : start + writing.BATCH]
         ]
         request = {
@@ -284,7 +299,9 @@ def add_partition(session: Session) -> Outcome:
         values = _values(table, clause["values"])
         ordered = [values[key.name] for key in table.keys if key.name in values]
         if len(ordered) != len(table.keys):
-            raise QueryError("INVALID_PARTITION_VALUE", f"{table.qualified} has more partition columns")
+            raise QueryError(
+                "INVALID_PARTITION_VALUE", f"{table.qualified} has more partition columns"
+            )
         folder = "".join(
             f"{writing.escaped(key.name)}={writing.escaped(value)}/"
             for key, value in zip(table.keys, ordered, strict=True)
@@ -303,7 +320,9 @@ def drop_partition(session: Session) -> Outcome:
         session, rf"ALTER\s+TABLE\s+{NAME}\s+DROP\s+(?P<if>IF\s+EXISTS\s+)?(?P<rest>PARTITION.*)"
     )
     table = target(session, found["name"])
-    existing = [[v or writing.NULL_PARTITION for v in p.values] for p in partitions_of(table, session.glue)]
+    existing = [
+        [v or writing.NULL_PARTITION for v in p.values] for p in partitions_of(table, session.glue)
+    ]
     doomed = []
     for clause in _partition_clauses(found["rest"]):
         wanted = _values(table, clause["values"])
@@ -332,7 +351,10 @@ def repair(session: Session) -> Outcome:
     table = target(session, _words(session, rf"MSCK\s+REPAIR\s+TABLE\s+{NAME}")["name"])
     location = table.glue["StorageDescriptor"]["Location"]
     bucket, prefix = split_location(location)
-    known = {tuple(v or writing.NULL_PARTITION for v in p.values) for p in partitions_of(table, session.glue)}
+    known = {
+        tuple(v or writing.NULL_PARTITION for v in p.values)
+        for p in partitions_of(table, session.glue)
+    }
     found: dict[tuple[str, ...], str] = {}
     for key, _ in objects_under(session.s3, bucket, prefix):
         folders = key[len(prefix) :].split("/")[:-1][: len(table.keys)]

@@ -13,30 +13,29 @@ from include.local_aws.athena.expressions import TypeOf, call, cast, known, raw
 from include.local_aws.athena.types import FLOATS, INTEGERS, to_trino
 
 SAME = (
-    "Abs Acos And AnyValue Array ArrayAgg ArrayContains ArrayDistinct ArrayFilter ArrayMax "
+    "Abs Acos And AnyValue Array ArrayAgg ArrayContains ArrayFilter ArrayMax "
     "ArrayMin ArraySize ArrayToString ArgMax ArgMin Asin Atan Atan2 Avg Between Case Cast Cbrt "
     "Ceil Chr Coalesce Concat ConcatWs Corr Cos Count CountIf CovarPop CovarSamp CumeDist "
     "CurrentDate CurrentTimestamp Day DayOfMonth DayOfWeekIso DayOfYear DenseRank Exists Exp "
-    "FirstValue Floor From_ Greatest Grouping GroupConcat Hex If Lag LastValue Lead Least Length "
+    "FirstValue Floor Greatest Grouping GroupConcat Hex If Lag LastValue Lead Least Length "
     "Levenshtein Ln LogicalAnd LogicalOr Lower LowerHex MD5Digest Map MapFromEntries Max Min Month "
     "NthValue Ntile Nullif Or Pad PercentRank Pow Quarter Rank RegexpLike "
     "Replace Reverse Round RowNumber SHA2 SHA2Digest SHA SHA1Digest Sign Sin Sqrt Split StartsWith "
     "Stddev StddevPop StddevSamp StrPosition Struct Substring Sum Tan TimeToStr StrToTime "
-    "TimeToUnix Transform Trim Trunc Try UnixToTime Upper Variance VariancePop Week "
-    "WeekOfYear Year YearOfWeekIso GenerateSeries Xor Encode Unicode IsNan JSONExtract ParseJSON "
-    "Repeat Explode Unnest MapKeys MapValues SortArray ArrayConcat Translate Degrees Radians "
-    "DenseRank JSONFormat"
+    "TimeToUnix Transform Trim Try UnixToTime Upper Variance VariancePop Week "
+    "WeekOfYear Year YearOfWeekIso Xor Encode Unicode IsNan JSONExtract ParseJSON "
+    "Repeat Explode Unnest MapKeys MapValues ArrayConcat Translate Degrees Radians "
+    "JSONFormat Hour Minute Second Localtimestamp LastDay FromISO8601Timestamp"
 )  # fmt: skip
 ALLOWED = {getattr(exp, name) for name in SAME.split() if hasattr(exp, name)}
 ALLOWED_BY_NAME = frozenset({
-    "map_agg", "url_extract_host", "width_bucket", "grouping", "map_keys", "map_values",
-    "to_utf8", "md5", "sha256", "array_sort", "day_of_month", "last_day_of_month", "url_decode",
-    "regr_slope", "regr_intercept", "log10", "log2", "pi", "e", "nan", "infinity",
+    "map_agg", "url_extract_host", "width_bucket", "map_keys", "map_values", "to_utf8",
+    "url_decode",
 })  # fmt: skip
-RENAMED = {"to_utf8": "encode", "last_day_of_month": "last_day", "day_of_month": "day"}
+RENAMED = {"to_utf8": "encode"}
 BEFORE_ZONE = (exp.Date, exp.Year, exp.Month, exp.Day, exp.DayOfMonth, exp.DayOfWeekIso,
-               exp.DayOfYear, exp.Quarter, exp.WeekOfYear, exp.Extract, exp.TimeToStr,
-               exp.TsOrDsToDate, exp.TimestampTrunc, exp.DateTrunc)  # fmt: skip
+               exp.DayOfYear, exp.Quarter, exp.WeekOfYear, exp.Extract, exp.Hour, exp.Minute, exp.TimeToStr,
+               exp.Second, exp.TsOrDsToDate, exp.TimestampTrunc, exp.DateTrunc)  # fmt: skip
 JODA = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S", "SSS": "%g",
         "yy": "%y", "D": "%-j", "EEEE": "%A", "EEE": "%a", "MMM": "%b", "MMMM": "%B"}  # fmt: skip
 
@@ -54,19 +53,19 @@ def refuse_unknown(node: exp.Expression) -> None:
     elif isinstance(node, exp.Func):
         if type(node) not in ALLOWED and type(node) not in FUNCTION_RULES:
             raise not_supported(f"function {node.sql_name().lower()}")
+    elif isinstance(node, (exp.Placeholder, exp.Parameter)):
+        raise not_supported("parameters (?)")
     elif isinstance(node, (exp.TableSample, exp.MatchRecognize, exp.Pivot, exp.JSONTable)):
         raise not_supported(f"{type(node).__name__} clause")
 
 
 def casting(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
     """CAST and TRY_CAST: strict text, half-up doubles, text of doubles and timestamps."""
-    target = node.args["to"]
+    bare = node.args["to"].sql("athena").lower()
+    target = _target(node)
     kind = target.sql("duckdb")
-    bare = target.sql("athena").lower()
     source = type_of(node.this)
     inner = node.this.copy()
-    if isinstance(node.this, exp.Literal) and node.this.is_string and kind in {"DATE", "TIMESTAMP"}:
-        source = "VARCHAR"
     if bare.startswith("char") or kind == "JSON":
         raise not_supported(f"CAST to {bare}")
     if kind.startswith(("TEXT", "VARCHAR")):
@@ -80,8 +79,14 @@ def casting(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
             inner = call(macro, inner)
     elif source in FLOATS and kind in {"INT", *INTEGERS}:
         inner = call("round", inner)
-    elif source is None and kind not in {"DATE", "TIMESTAMP"} and not isinstance(
-        node.this, (exp.Null, exp.Anonymous, exp.JSONExtract, exp.Struct, exp.Array)
+    elif source in FLOATS and kind.startswith("DECIMAL"):
+        inner = cast(inner, "VARCHAR")  # from the shortest digits, as Trino does
+    elif (
+        source is None
+        and kind not in {"DATE", "TIMESTAMP"}
+        and not isinstance(
+            node.this, (exp.Null, exp.Anonymous, exp.JSONExtract, exp.Struct, exp.Array)
+        )
     ):
         known(node.this, type_of, f"CAST to {bare}")
     if isinstance(node.this, exp.AtTimeZone) or _is_zoned(node.this):
@@ -91,6 +96,25 @@ def casting(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
     if isinstance(node, exp.TryCast):
         result = exp.Try(this=result)
     return result
+
+
+def _target(node: exp.Expression) -> exp.Expression:
+    """Give the type of a cast in DuckDB's terms: precisions that Trino implies are written out."""
+    target, value = node.args["to"], node.this
+    literal = value.name if isinstance(value, exp.Literal) and value.is_string else None
+    name = target.sql("duckdb")
+    if name.startswith("TIMESTAMP("):
+        if name[10:-1] not in {"3", "6"} and literal is None:
+            raise not_supported(f"CAST to {target.sql('athena').lower()}")
+        return exp.DataType.build("TIMESTAMP", dialect="duckdb")
+    if name == "DECIMAL":
+        precision, scale = 38, 0
+        if literal is not None:
+            digits = literal.lstrip("+-")
+            scale = len(digits.partition(".")[2])
+            precision = max(1, len(digits.replace(".", "").lstrip("0")), scale)
+        return exp.DataType.build(f"DECIMAL({precision},{scale})", dialect="duckdb")
+    return target.copy()
 
 
 def _as_text(inner: exp.Expression, source: str | None, node: exp.Expression) -> exp.Expression:
@@ -155,13 +179,18 @@ def date_diff(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
     for side in (node.expression, node.this):
         kind = known(side, type_of, "date_diff")
         if kind != "DATE" and not kind.startswith("TIMESTAMP"):
-            raise QueryError("TYPE_MISMATCH", f"Unexpected parameters ({to_trino(kind)}) for function date_diff")
+            raise QueryError(
+                "TYPE_MISMATCH", f"Unexpected parameters ({to_trino(kind)}) for function date_diff"
+            )
     return call("_date_diff", exp.Literal.string(unit), *sides)
 
 
 def keep_date(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
     """date_add and date_trunc of a date give a date."""
     kind = known(node.this, type_of, "date arithmetic")
+    unit = node.text("unit").lower()
+    if kind == "DATE" and unit in {"hour", "minute", "second", "millisecond"}:
+        raise QueryError("INVALID_FUNCTION_ARGUMENT", f"'{unit}' is not a valid DATE field")
     if kind == "VARCHAR":
         raise QueryError("TYPE_MISMATCH", "Unexpected parameters (varchar) for date arithmetic")
     return cast(node, "DATE") if kind == "DATE" else None
@@ -214,25 +243,48 @@ def exact_quantile(node: exp.Expression, type_of: TypeOf) -> exp.Expression | No
 
 
 def subscript(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
-    """a[i], m[k]: out of bounds and missing keys are errors."""
+    """a[i], m[k]: out of bounds and missing keys are errors; element_at gives NULL for them."""
     kind, key = known(node.this, type_of, "[]"), node.expressions[0]
-    if isinstance(key, exp.Literal) and not key.is_string:
-        key = exp.Literal.number(int(key.name) + 1)
-    elif not isinstance(key, (exp.Literal, exp.Column)):
+    lenient = bool(node.args.get("safe"))
+    if not lenient and isinstance(key, exp.Literal) and not key.is_string:
+        key = exp.Literal.number(int(key.name) + 1)  # the parser counts from 0
+    elif not lenient and not isinstance(key, (exp.Literal, exp.Column)):
         raise not_supported(f"a computed subscript {key.sql('athena')}; use element_at")
     if kind.endswith("[]"):
-        return call("_subscript", node.this, key)
+        return call("list_extract" if lenient else "_subscript", node.this, key)
     if kind.startswith("MAP("):
-        return call("_map_value", node.this, key)
+        return call("map_extract_value" if lenient else "_map_value", node.this, key)
     raise not_supported(f"[] on {to_trino(kind)}")
 
 
-def element_at(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
-    """element_at(a, i), element_at(m, k): NULL when there is none."""
-    value, key = node.expressions
-    if known(value, type_of, "element_at").endswith("[]"):
-        return call("list_extract", value, key)
-    return call("map_extract_value", value, key)
+def series(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """sequence(a, b, step): dates give dates."""
+    kind = known(node.args["start"], type_of, "sequence")
+    return cast(node, "DATE[]") if kind == "DATE" else None
+
+
+def plain_sort(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """array_sort(a), without a function of two elements."""
+    if node.args.get("expression"):
+        raise not_supported("array_sort with a function")
+    return None
+
+
+def plain_truncation(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """truncate(x), to a whole number."""
+    if node.args.get("decimals"):
+        raise not_supported("truncate(x, n)")
+    return None
+
+
+def concatenation(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+    """a || b: of texts or of arrays."""
+    for side in (node.this, node.expression):
+        kind = type_of(side)
+        if kind and not kind.endswith("[]") and kind not in {"VARCHAR", "BLOB", '"NULL"', "JSON"}:
+            if not isinstance(side, exp.Null):
+                raise QueryError("TYPE_MISMATCH", f"Cannot apply operator: || to {to_trino(kind)}")
+    return None
 
 
 def cardinality(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
@@ -261,21 +313,16 @@ def format_datetime(node: exp.Expression, type_of: TypeOf) -> exp.Expression | N
     return call("strftime", moment, exp.Literal.string(text))
 
 
-def from_iso8601_timestamp(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
-    """from_iso8601_timestamp(text): an instant."""
-    return cast(node.this if node.this and not isinstance(node, exp.Anonymous)
-                else node.expressions[0], "TIMESTAMP WITH TIME ZONE")  # fmt: skip
-
-
 def from_iso8601_date(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
     """from_iso8601_date(text): a calendar date."""
-    return cast(call("_date_text", node.expressions[0]), "DATE")
+    return cast(call("_date_text", node.this), "DATE")
 
 
 def typeof(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
     """typeof(x): Trino's name of the type."""
-    value = node.expressions[0] if isinstance(node, exp.Anonymous) else node.this
-    return exp.Literal.string(to_trino(known(value, type_of, "typeof")))
+    if node.find(exp.AggFunc, exp.Window):
+        raise not_supported("typeof of an aggregate; name it in a subquery")
+    return exp.Literal.string(to_trino(known(node.this, type_of, "typeof")))
 
 
 def named(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
@@ -288,11 +335,7 @@ def named(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
 
 NAMED_RULES = {
     "at_timezone": at_time_zone,
-    "element_at": element_at,
     "format_datetime": format_datetime,
-    "from_iso8601_timestamp": from_iso8601_timestamp,
-    "from_iso8601_date": from_iso8601_date,
-    "typeof": typeof,
 }
 FUNCTION_RULES = {
     exp.Cast: casting,
@@ -313,6 +356,12 @@ FUNCTION_RULES = {
     exp.ApproxQuantile: exact_quantile,
     exp.Bracket: subscript,
     exp.ArraySize: cardinality,
+    exp.ArraySort: plain_sort,
+    exp.DPipe: concatenation,
+    exp.FromISO8601Date: from_iso8601_date,
+    exp.GenerateSeries: series,
+    exp.Trunc: plain_truncation,
+    exp.Typeof: typeof,
     exp.Min: single_argument,
     exp.Max: single_argument,
     exp.Anonymous: named,

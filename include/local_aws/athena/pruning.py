@@ -88,7 +88,9 @@ class _Visitor:
         start = node.args.get("from_")
         sources = [(start.this, everywhere)] if start else []
         for join in joins:
-            own = _conjuncts(join.args.get("on")) if str(join.side).upper() == "LEFT" else everywhere
+            own = (
+                _conjuncts(join.args.get("on")) if str(join.side).upper() == "LEFT" else everywhere
+            )
             sources.append((join.this, own))
         inner = {
             source.alias_or_name: source.name

@@ -132,7 +132,9 @@ def _distinct_names(columns: list[Column]) -> None:
     names = [column.name.lower() for column in columns]
     for name in names:
         if names.count(name) > 1:
-            raise QueryError("DUPLICATE_COLUMN_NAME", f"Column name '{name}' specified more than once")
+            raise QueryError(
+                "DUPLICATE_COLUMN_NAME", f"Column name '{name}' specified more than once"
+            )
 
 
 def _properties(node: exp.Expression) -> dict[str, Any]:
@@ -178,9 +180,7 @@ def create_table_as(session: Session) -> Outcome:
     rows = writing.materialise(session.engine, sql, columns)
     session.check_cutoff()
     file = f"{session.id}_00000"
-    written = writing.write(
-        session.engine, session.s3, columns, layout, file, session.scratch, {}
-    )
+    written = writing.write(session.engine, session.s3, columns, layout, file, session.scratch, {})
     described = writing.storage(columns, layout)
     table = {
         "Name": name,
@@ -243,7 +243,9 @@ def _check_columns(columns: list[Column], keys: tuple[str, ...]) -> None:
     names = [column.name for column in columns]
     for key in keys:
         if key not in names:
-            raise QueryError("INVALID_TABLE_PROPERTY", f"Partition column '{key}' is not in the query")
+            raise QueryError(
+                "INVALID_TABLE_PROPERTY", f"Partition column '{key}' is not in the query"
+            )
     if keys and len(keys) == len(names):
         raise QueryError("INVALID_TABLE_PROPERTY", "Table contains only partition columns")
     if keys and tuple(names[-len(keys) :]) != keys:
@@ -256,9 +258,7 @@ def _check_columns(columns: list[Column], keys: tuple[str, ...]) -> None:
         to_hive(column.type)
 
 
-def _register(
-    session: Session, database: str, name: str, inputs: list[dict[str, Any]]
-) -> None:
+def _register(session: Session, database: str, name: str, inputs: list[dict[str, Any]]) -> None:
     for start in range(0, len(inputs), writing.BATCH):
         request = {
             "DatabaseName": database,
@@ -270,9 +270,7 @@ def _register(
             raise QueryError("HIVE_METASTORE_ERROR", f"partitions were not created: {errors}")
 
 
-def _written(
-    session: Session, location: str, written: list[writing.Written], rows: int
-) -> Outcome:
+def _written(session: Session, location: str, written: list[writing.Written], rows: int) -> Outcome:
     """Leave the manifest of the files written."""
     path = session.scratch / "manifest.csv"
     path.write_text("".join(f"{item.url}\n" for item in written), encoding="utf-8")
@@ -303,8 +301,12 @@ def insert(session: Session) -> Outcome:
         column.name for column in table.all_columns
     ]  # fmt: skip
     if len(named) != len(given):
-        raise QueryError("MISMATCHED_COLUMN_TYPES", f"Insert query has {len(given)} columns for {len(named)}")
-    sources = dict(zip(named, zip((f"_i{i}" for i in range(len(given))), given, strict=True), strict=True))
+        raise QueryError(
+            "MISMATCHED_COLUMN_TYPES", f"Insert query has {len(given)} columns for {len(named)}"
+        )
+    sources = dict(
+        zip(named, zip((f"_i{i}" for i in range(len(given))), given, strict=True), strict=True)
+    )
     items = []
     for column in table.all_columns:
         if column.name not in sources:
@@ -319,7 +321,9 @@ def insert(session: Session) -> Outcome:
             )
         items.append(alias)
     if sources:
-        raise QueryError("COLUMN_NOT_FOUND", f"Insert column name does not exist: {next(iter(sources))}")
+        raise QueryError(
+            "COLUMN_NOT_FOUND", f"Insert column name does not exist: {next(iter(sources))}"
+        )
     names = ", ".join(f"_i{i}" for i in range(len(given)))
     sql = f"SELECT {', '.join(items)} FROM ({translation.sql}) _q({names})"
     rows = writing.materialise(session.engine, sql, table.all_columns)

@@ -111,7 +111,9 @@ def as_table(database: str, name: str, glue: dict[str, Any]) -> Table:
     """Read the columns of a Glue Table."""
 
     def columns(described: list[dict[str, Any]]) -> tuple[Column, ...]:
-        return tuple(Column(c["Name"].lower(), from_hive(c.get("Type", "string"))) for c in described)
+        return tuple(
+            Column(c["Name"].lower(), from_hive(c.get("Type", "string"))) for c in described
+        )
 
     storage = glue.get("StorageDescriptor") or {}
     keys = columns(glue.get("PartitionKeys") or [])

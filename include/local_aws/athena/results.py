@@ -100,7 +100,9 @@ def read_rows(text: str, offset: int) -> Iterator[tuple[list[str | None], int]]:
             if found is None:
                 raise ValueError(f"the result file is damaged at character {offset}")
             quoted_text = found[1]
-            row.append(quoted_text.replace('""', '"') if quoted_text is not None else found[2] or None)
+            row.append(
+                quoted_text.replace('""', '"') if quoted_text is not None else found[2] or None
+            )
             offset = found.end()
             if offset >= len(text) or text[offset] == "\n":
                 offset += 1

@@ -27,7 +27,9 @@ def unscaled_division(
     if scale == 0:
         return cast(whole, f"DECIMAL({precision},0)")
     unit = raw(f"CAST('{'0.' + '0' * (scale - 1) + '1'}' AS DECIMAL({scale + 1},{scale}))")
-    return cast(exp.Paren(this=exp.Mul(this=whole, expression=unit)), f"DECIMAL({precision},{scale})")
+    return cast(
+        exp.Paren(this=exp.Mul(this=whole, expression=unit)), f"DECIMAL({precision},{scale})"
+    )
 
 
 def division(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
@@ -42,9 +44,7 @@ def division(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
         raise mismatch("/", left, right)
     scale = max(first[1], second[1])
     precision = min(MAX_PRECISION, first[0] + second[1] + max(0, second[1] - first[1]))
-    return unscaled_division(
-        node.this, node.expression, (first[1], second[1]), (precision, scale)
-    )
+    return unscaled_division(node.this, node.expression, (first[1], second[1]), (precision, scale))
 
 
 def modulus(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
@@ -61,6 +61,10 @@ def addition(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
     operator = "+" if isinstance(node, exp.Add) else "-"
     if "DATE" in (left, right):
         if "INTERVAL" in (left, right):
+            interval = node.find(exp.Interval)
+            if interval and interval.text("unit").lower() in {"hour", "minute", "second"}:
+                text = "Cannot add hour, minutes or seconds to a date"
+                raise QueryError("INVALID_FUNCTION_ARGUMENT", text)
             return cast(exp.Paren(this=node.copy()), "DATE")
         if left == right == "DATE":
             raise not_supported("date - date; use date_diff('day', a, b)")
@@ -159,7 +163,9 @@ def aggregate(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
         if kind == "FLOAT":
             return cast(top, "FLOAT")
         if kind != "DOUBLE" and not kind.startswith("DECIMAL"):
-            raise QueryError("TYPE_MISMATCH", f"Unexpected parameters ({to_trino(kind)}) for function sum")
+            raise QueryError(
+                "TYPE_MISMATCH", f"Unexpected parameters ({to_trino(kind)}) for function sum"
+            )
         return None
     if kind.startswith("DECIMAL"):
         precision, scale = decimal_of(kind) or (38, 0)
@@ -167,7 +173,9 @@ def aggregate(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
     if kind == "FLOAT":
         return cast(top, "FLOAT")
     if kind not in INTEGERS and kind != "DOUBLE":
-        raise QueryError("TYPE_MISMATCH", f"Unexpected parameters ({to_trino(kind)}) for function avg")
+        raise QueryError(
+            "TYPE_MISMATCH", f"Unexpected parameters ({to_trino(kind)}) for function avg"
+        )
     return None
 
 

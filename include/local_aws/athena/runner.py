@@ -182,7 +182,11 @@ class Runner:
         self._end(execution, state, reason, details)
 
     def _end(
-        self, execution: dict[str, Any], state: str, reason: str | None, details: dict[str, Any] | None
+        self,
+        execution: dict[str, Any],
+        state: str,
+        reason: str | None,
+        details: dict[str, Any] | None,
     ) -> None:
         """Record an end, unless the execution has ended before (a stop wins over a success)."""
         execution["Status"]["State"] = state

@@ -103,7 +103,9 @@ class Scans:
             + [f"p.{quoted(key.name)}" for key in table.keys]
         )
         if not files:
-            nulls = ", ".join(f"CAST(NULL AS {c.type}) AS {quoted(c.name)}" for c in table.all_columns)
+            nulls = ", ".join(
+                f"CAST(NULL AS {c.type}) AS {quoted(c.name)}" for c in table.all_columns
+            )
             self._engine.run(f"CREATE TEMP VIEW {name} AS SELECT {nulls} WHERE false")
             return
         source, paths = relation(self._engine, self._s3, table, files, self._scratch / name)

@@ -143,6 +143,8 @@ class Semantics:
         names = node.alias_column_names
         kinds: list[str | None] = []
         if isinstance(node, exp.Unnest):
+            if len(node.expressions) > 1:
+                raise not_supported("UNNEST of several arrays at once")
             for item in node.expressions:
                 kinds.extend(_elements(self.type(item)))
             if node.args.get("offset"):

@@ -185,7 +185,9 @@ class Service:
         state = execution["Status"]["State"]
         if state != "SUCCEEDED":
             reason = execution["Status"].get("StateChangeReason", "")
-            ended = "did not finish successfully" if state not in UNFINISHED else "has not yet finished"
+            ended = (
+                "did not finish successfully" if state not in UNFINISHED else "has not yet finished"
+            )
             raise invalid(f"Query {ended}. Final query state: {state} {reason}".rstrip())
         columns = [Column(name, kind) for name, kind in details.get("columns", [])]
         size = int(request.get("MaxResults") or MAX_ROWS)

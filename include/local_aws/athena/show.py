@@ -51,9 +51,7 @@ def _tables(session: Session, pattern: str, *, only_views: bool) -> Outcome:
     database = (found["in"] or session.database).strip('`"').lower()
     tables = _all(session, "GetTables", "TableList", {"DatabaseName": database})
     names = [
-        item["Name"]
-        for item in tables
-        if not only_views or item.get("TableType") == "VIRTUAL_VIEW"
+        item["Name"] for item in tables if not only_views or item.get("TableType") == "VIRTUAL_VIEW"
     ]
     return text_outcome(session, _matching(names, found["like"]), ["tab_name"])
 
@@ -75,7 +73,10 @@ def _described(session: Session, name: str) -> list[dict[str, str]]:
     database, table = split_name(name, session.database)
     session.relations.find(exp.table_(table, db=database), database)
     glue = session.glue("GetTable", {"DatabaseName": database, "Name": table})["Table"]
-    return [*(glue.get("StorageDescriptor") or {}).get("Columns", []), *glue.get("PartitionKeys", [])]
+    return [
+        *(glue.get("StorageDescriptor") or {}).get("Columns", []),
+        *glue.get("PartitionKeys", []),
+    ]
 
 
 def columns(session: Session) -> Outcome:

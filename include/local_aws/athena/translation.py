@@ -115,7 +115,9 @@ def _qualified(tree: exp.Query, schema: dict[str, dict[str, str]]) -> exp.Query:
 
 def _resolution_error(text: str) -> QueryError:
     """Word a name that did not resolve as Athena does."""
-    found = re.search(r"Column '\"?([^'\"]+)\"?' could not be resolved(?: for table: '([^']+)')?", text)
+    found = re.search(
+        r"Column '\"?([^'\"]+)\"?' could not be resolved(?: for table: '([^']+)')?", text
+    )
     place = re.search(r"Line: (\d+), Col: (\d+)", text)
     if found:
         name = f"{found[2]}.{found[1]}" if found[2] else found[1]
@@ -131,6 +133,11 @@ def _resolution_error(text: str) -> QueryError:
 def _name_columns(tree: exp.Query) -> None:
     """Name computed columns `_col<position>`, as Athena does."""
     for select in tree.find_all(exp.Select):
+        joins = select.args.get("joins") or []
+        if any(str(join.method).upper() == "NATURAL" for join in joins):
+            raise not_supported("NATURAL JOIN")
+        if any(join.args.get("using") for join in joins) and select.is_star:
+            raise not_supported("SELECT * with JOIN … USING; name the columns")
         items = []
         for position, item in enumerate(select.expressions):
             if isinstance(item, (exp.Alias, exp.Star, exp.Column)) or item.is_star:

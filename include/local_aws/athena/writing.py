@@ -150,7 +150,8 @@ def write(
             continue
         values = tuple(NULL_PARTITION if value is None else str(value) for value in group)
         folder = folders.get(values) or layout.location + "".join(
-            f"{escaped(key.name)}={escaped(value)}/" for key, value in zip(keys, values, strict=True)
+            f"{escaped(key.name)}={escaped(value)}/"
+            for key, value in zip(keys, values, strict=True)
         )
         folder = folder if folder.endswith("/") else folder + "/"
         local = scratch / f"part-{number}"
@@ -178,9 +179,11 @@ def _write_file(engine: Engine, select: str, layout: Layout, path: Path) -> str:
     if codec == "uncompressed":
         plain.rename(path)
         return ""
-    with plain.open("rb") as source, path.open("wb") as raw, gzip.GzipFile(
-        "", "wb", fileobj=raw, mtime=0
-    ) as target_file:
+    with (
+        plain.open("rb") as source,
+        path.open("wb") as raw,
+        gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as target_file,
+    ):
         while block := source.read(1 << 20):
             target_file.write(block)
     plain.unlink()

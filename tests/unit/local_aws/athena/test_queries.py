@@ -76,10 +76,13 @@ def test_pruning_keeps_outer_rows_and_limits(sales: Athena) -> None:
         "SELECT d.x, count(s.id) FROM (VALUES DATE '2024-05-01', DATE '2024-05-08') d(x) "
         "LEFT JOIN sales s ON s.sale_date = d.x AND s.sale_date < DATE '2024-05-02' GROUP BY 1 ORDER BY 1"
     ) == [("2024-05-01", "4"), ("2024-05-08", "0")]
-    assert sales.rows(
-        "SELECT sale_date FROM (SELECT sale_date FROM sales ORDER BY sale_date LIMIT 1) "
-        "WHERE sale_date = DATE '2024-05-03'"
-    ) == []
+    assert (
+        sales.rows(
+            "SELECT sale_date FROM (SELECT sale_date FROM sales ORDER BY sale_date LIMIT 1) "
+            "WHERE sale_date = DATE '2024-05-03'"
+        )
+        == []
+    )
     assert sales.rows(
         "SELECT n FROM (SELECT sale_date, sum(count(*)) OVER () AS n FROM sales GROUP BY 1) "
         "WHERE sale_date = DATE '2024-05-03'"
@@ -228,5 +231,7 @@ def test_result_pages_hold_up_to_a_thousand_rows(engine: Athena) -> None:
 
 
 def test_computed_columns_are_named_by_position(sales: Athena) -> None:
-    identity = sales.run("SELECT id, count(*), 1 FROM sales GROUP BY id LIMIT 0")["QueryExecutionId"]
+    identity = sales.run("SELECT id, count(*), 1 FROM sales GROUP BY id LIMIT 0")[
+        "QueryExecutionId"
+    ]
     assert sales.result(identity) == [("id", "_col1", "_col2")]
