@@ -43,7 +43,7 @@ def of(task_id: str, key: str) -> str:
     return f"{{{{ ti.xcom_pull(task_ids='{task_id}')['{key}'] }}}}"
 
 
-RELEASE, BASE = of("open_release", "release"), of("open_release", "base_location")
+RELEASE, BASE = of("open_release", "release"), of("check_drift", "base_location")
 FIRST, LAST = of("open_release", "from_date"), of("open_release", "to_date")
 BUILT = {"inputs": of("check_drift", "inputs"), "manifest": of("bronze_to_silver", "manifest")}
 TRY, R = Template("{{ ti.try_number }}"), Template(RELEASE)
@@ -55,7 +55,7 @@ with DAG(
     schedule=CronDataIntervalTimetable("0 5 * * *", timezone=LAKE.time_zone),
     start_date=datetime(2009, 12, 1, tz=LAKE.time_zone),  # the first day a backfill may ask for
     catchup=False,
-    max_active_runs=1,
+    max_active_runs=4,  # a day that waits for its files must not hold up the others
     dagrun_timeout=timedelta(hours=20),
     tags=["retail", "daily"],
     params=window_params(),
@@ -66,7 +66,6 @@ with DAG(
         task_id="open_release",
         resolve=partial(window.resolve, zone=LAKE.time_zone),
         release_id=releases.release_id,
-        pointer=POINTER,
         datasets=[each.dataset for each in LAKE.contracts],
         **STORE,
     )
@@ -89,7 +88,7 @@ with DAG(
         task_id="check_drift",
         release=RELEASE,
         days=opened.output["days"],
-        base_location=BASE,
+        pointer=POINTER,
         lake=LAKE,
         rules=inputs,
         window=window.Window,

@@ -94,7 +94,7 @@ class CheckDriftOperator(AwsBaseOperator[CatalogHook]):
     Args:
         release: the release's id (templated).
         days: ISO dates of the window (templated).
-        base_location: folder of the pointer that the release builds on (templated).
+        pointer: (database, table) of the table that says what is published.
         bucket: the lake's bucket.
         lake: has `bronze_database` (its tables are named as the datasets), `silver_database` (of
             the partitions to build on) and `contracts`, each with `dataset` and
@@ -106,14 +106,14 @@ class CheckDriftOperator(AwsBaseOperator[CatalogHook]):
     """
 
     aws_hook_class = CatalogHook
-    template_fields: Sequence[str] = ("base_location", "days", "release")
+    template_fields: Sequence[str] = ("days", "release")
 
     def __init__(
         self,
         *,
         release: str,
         days: Any,
-        base_location: str,
+        pointer: tuple[str, str],
         bucket: str,
         lake: Any,
         layout: InputLayout,
@@ -125,7 +125,7 @@ class CheckDriftOperator(AwsBaseOperator[CatalogHook]):
         super().__init__(**kwargs)
         self.release = release
         self.days = days
-        self.base_location = base_location
+        self.pointer = pointer
         self.bucket = bucket
         self.lake = lake
         self.layout = layout
@@ -141,7 +141,8 @@ class CheckDriftOperator(AwsBaseOperator[CatalogHook]):
         """Check every dataset and write the list.
 
         Returns:
-            `inputs` (address of the list), `objects` and `upstream` (how many), `added` (columns
+            `inputs` (address of the list), `base_version` and `base_location` of the pointer that
+            the release builds on, `objects` and `upstream` (how many), `added` (columns
             per dataset that no contract names).
         """
         days = [date.fromisoformat(day) for day in self.days]
@@ -160,11 +161,16 @@ class CheckDriftOperator(AwsBaseOperator[CatalogHook]):
                 "bronze is not as agreed: " + "; ".join(problems) + ". Ask the sender, or change "
                 "the contract, then clear this run from its first task"
             )
-        document = self._inputs(days, listings)
+        # The state to build on is read now, not when the run began to wait for its files.
+        pointer = self.hook.table(*self.pointer)
+        base = pointer["StorageDescriptor"]["Location"]
+        document = self._inputs(days, listings, base)
         address = f"s3://{self.bucket}/{self.layout.inputs_key(self.release)}"
         DocumentsHook(aws_conn_id=self.aws_conn_id).write_document(address, document)
         facts = {
             "inputs": address,
+            "base_version": str(pointer["VersionId"]),
+            "base_location": base,
             "objects": sum(map(len, document["datasets"].values())),
             "upstream": len(document["upstream"]),
             "added": added,
@@ -212,7 +218,7 @@ class CheckDriftOperator(AwsBaseOperator[CatalogHook]):
             for dataset in self.columns
         }
 
-    def _inputs(self, days: Sequence[date], listings: Listings) -> dict[str, Any]:
+    def _inputs(self, days: Sequence[date], listings: Listings, base: str) -> dict[str, Any]:
         documents = DocumentsHook(aws_conn_id=self.aws_conn_id)
         manifests = {
             key: documents.read_document(f"s3://{self.bucket}/{key}")
@@ -220,7 +226,7 @@ class CheckDriftOperator(AwsBaseOperator[CatalogHook]):
             for objects in by_day.values()
             for key in self.rules.manifest_keys(objects)
         }
-        pointer = self.parse_pointer(documents.read_lines(self.base_location))
+        pointer = self.parse_pointer(documents.read_lines(base))
         window = self.window(days[0], days[-1])
         return self.rules.build(
             release=self.release,

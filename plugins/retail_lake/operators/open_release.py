@@ -1,13 +1,11 @@
-"""Decide which days a run is for and note the published state it builds on."""
+"""Decide which days a run is for."""
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
+from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
-
-from retail_lake.hooks.catalog import CatalogHook
 
 
 class Window(Protocol):
@@ -27,8 +25,8 @@ class MarkerLayout(Protocol):
         """Return the key of a day's marker."""
 
 
-class OpenReleaseOperator(AwsBaseOperator[CatalogHook]):
-    """Resolves the run's window, makes the release's id and reads the pointer's version.
+class OpenReleaseOperator(BaseOperator):
+    """Resolves the run's window and makes the release's id.
 
     The run's parameters `from_date` and `to_date` come first, then its data interval; a run without
     a logical date (REST with null) has neither and means the day before. It is the only task that
@@ -38,21 +36,16 @@ class OpenReleaseOperator(AwsBaseOperator[CatalogHook]):
         resolve: (from_date, to_date, data_interval_start, run_after) → window; a ValueError is a
             request that no retry can fulfil.
         release_id: (dag_id, run_id, try_number, window) → id.
-        pointer: (database, table) of the table that says what is published.
         bucket: the lake's bucket.
         datasets: the datasets that may be waited for.
         layout: where the object lies that says a day's delivery is complete.
     """
-
-    aws_hook_class = CatalogHook
-    template_fields: Sequence[str] = ()
 
     def __init__(
         self,
         *,
         resolve: Callable[[str | None, str | None, datetime | None, datetime], Window],
         release_id: Callable[[str, str, int, Any], str],
-        pointer: tuple[str, str],
         bucket: str,
         datasets: Sequence[str],
         layout: MarkerLayout,
@@ -61,7 +54,6 @@ class OpenReleaseOperator(AwsBaseOperator[CatalogHook]):
         super().__init__(**kwargs)
         self.resolve = resolve
         self.release_id = release_id
-        self.pointer = pointer
         self.bucket = bucket
         self.datasets = datasets
         self.layout = layout
@@ -70,9 +62,8 @@ class OpenReleaseOperator(AwsBaseOperator[CatalogHook]):
         """Open the release.
 
         Returns:
-            `release`, `from_date`, `to_date` (ISO), `base_version` and `base_location` of the
-            pointer. Pushed under keys of their own, so that they stay lists: `days` (ISO) and per
-            dataset `markers_<dataset>` (addresses).
+            `release`, `from_date` and `to_date` (ISO). Pushed under keys of their own, so that they
+            stay lists: `days` (ISO) and per dataset `markers_<dataset>` (addresses).
         """
         ti, params = context["ti"], context["params"]
         try:
@@ -85,7 +76,6 @@ class OpenReleaseOperator(AwsBaseOperator[CatalogHook]):
         except ValueError as error:
             raise AirflowFailException(str(error)) from error
         days: list[date] = list(window)
-        pointer = self.hook.table(*self.pointer)
         ti.xcom_push(key="days", value=[day.isoformat() for day in days])
         for dataset in self.datasets:
             keys = [self.layout.success_key(dataset, day) for day in days]
@@ -96,8 +86,6 @@ class OpenReleaseOperator(AwsBaseOperator[CatalogHook]):
             "release": self.release_id(ti.dag_id, ti.run_id, ti.try_number, window),
             "from_date": window.from_date.isoformat(),
             "to_date": window.to_date.isoformat(),
-            "base_version": str(pointer["VersionId"]),
-            "base_location": pointer["StorageDescriptor"]["Location"],
         }
         self.log.info("Opened %s", opened)
         return opened
