@@ -18,7 +18,7 @@ SETTINGS = {
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.adaptive.enabled": "true",
-    "spark.sql.shuffle.partitions": "32",  # at most; adaptive execution joins small ones
+    "spark.sql.shuffle.partitions": "16",  # at most; adaptive execution joins small ones
     # Literals of the size of a token key's blocks: kept out of plans, event log and UI.
     "spark.sql.redaction.string.regex": "0x[0-9A-F]{128}",
 }
