@@ -5,6 +5,8 @@ AIRFLOW := .venv/bin/python
 GLUE := .venv-glue/bin/python
 SQL ?=
 DAYS ?= 3
+# which environment a bundle is for: the one deployed last, else the laptop's
+DEPLOYMENT ?= $(firstword $(wildcard include/deployment.json .local/deployment.json) include/deployment.json)
 
 .PHONY: help setup lock demo up down status env athena test test-slow lint format bench bundle preflight
 
@@ -53,7 +55,7 @@ format: setup ## put the code into ruff's shape
 	@.venv/bin/ruff check --fix -q . ; .venv/bin/ruff format -q .
 
 bundle: setup ## build what MWAA and Glue get, into build/
-	@$(GLUE) -m include.infrastructure.bundle --out build
+	@$(GLUE) -m include.infrastructure.bundle --out build --deployment $(DEPLOYMENT)
 
 preflight: bundle ## check the bundle against MWAA's own lists, offline
 	@$(GLUE) -m include.infrastructure.preflight --bundle build
