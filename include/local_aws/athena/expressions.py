@@ -7,13 +7,13 @@ from sqlglot import exp
 from include.local_aws.athena.errors import QueryError, not_supported
 from include.local_aws.athena.types import to_trino
 
-TypeOf = Callable[[exp.Expression], str | None]
+TypeOf = Callable[[exp.Expr], str | None]
 """Gives the DuckDB type of an expression of the scope at hand, None if it cannot be told."""
-Rule = Callable[[exp.Expression, TypeOf], exp.Expression | None]
+Rule = Callable[[exp.Expr, TypeOf], exp.Expr | None]
 """Gets a node whose children are rewritten; gives its replacement, None to leave it as it is."""
 
 
-def call(name: str, *arguments: exp.Expression) -> exp.Anonymous:
+def call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     """A call of a DuckDB function or macro."""
     return exp.Anonymous(this=name, expressions=[argument.copy() for argument in arguments])
 
@@ -23,12 +23,12 @@ def raw(sql: str) -> exp.Var:
     return exp.Var(this=sql)
 
 
-def cast(node: exp.Expression, kind: str) -> exp.Expression:
+def cast(node: exp.Expr, kind: str) -> exp.Expr:
     """CAST to a type in DuckDB's spelling."""
     return exp.Cast(this=node.copy(), to=exp.DataType.build(kind, dialect="duckdb"))
 
 
-def known(node: exp.Expression, type_of: TypeOf, purpose: str) -> str:
+def known(node: exp.Expr, type_of: TypeOf, purpose: str) -> str:
     """Give the type of a node on which the meaning of `purpose` depends.
 
     Raises:

@@ -214,7 +214,7 @@ def _skipped(table: Table) -> int:
 
 
 def _text(table: Table, urls: Sequence[str]) -> str:
-    """LazySimpleSerDe: fields between separators, never quoted; `\\N` is NULL."""
+    """LazySimpleSerDe: fields between separators, never quoted; backslash-N is NULL."""
     parameters = _serde(table).get("Parameters") or {}
     separator = parameters.get("field.delim") or parameters.get("serialization.format") or "\x01"
     separator = {"1": "\x01", "\\t": "\t"}.get(separator, separator)

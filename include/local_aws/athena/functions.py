@@ -1,4 +1,4 @@
-"""Function by function: casts, text, dates, arrays; and the list of functions that are let through.
+"""Function by function: text, dates, arrays; and the list of functions that are let through.
 
 A function that is not listed is refused by name, because DuckDB may well have one of that name that
 computes something else.
@@ -8,9 +8,10 @@ import re
 
 from sqlglot import exp
 
+from include.local_aws.athena.casts import at_time_zone, casting
 from include.local_aws.athena.errors import QueryError, not_supported
-from include.local_aws.athena.expressions import TypeOf, call, cast, known, raw
-from include.local_aws.athena.types import FLOATS, INTEGERS, to_trino
+from include.local_aws.athena.expressions import Rule, TypeOf, call, cast, known
+from include.local_aws.athena.types import to_trino
 
 SAME = (
     "Abs Acos And AnyValue Array ArrayAgg ArrayContains ArrayFilter ArrayMax "
@@ -27,20 +28,17 @@ SAME = (
     "Repeat Explode Unnest MapKeys MapValues ArrayConcat Translate Degrees Radians "
     "JSONFormat Hour Minute Second Localtimestamp LastDay FromISO8601Timestamp"
 )  # fmt: skip
-ALLOWED = {getattr(exp, name) for name in SAME.split() if hasattr(exp, name)}
+ALLOWED: set[type[exp.Expr]] = {getattr(exp, name) for name in SAME.split() if hasattr(exp, name)}
 ALLOWED_BY_NAME = frozenset({
     "map_agg", "url_extract_host", "width_bucket", "map_keys", "map_values", "to_utf8",
     "url_decode",
 })  # fmt: skip
 RENAMED = {"to_utf8": "encode"}
-BEFORE_ZONE = (exp.Date, exp.Year, exp.Month, exp.Day, exp.DayOfMonth, exp.DayOfWeekIso,
-               exp.DayOfYear, exp.Quarter, exp.WeekOfYear, exp.Extract, exp.Hour, exp.Minute, exp.TimeToStr,
-               exp.Second, exp.TsOrDsToDate, exp.TimestampTrunc, exp.DateTrunc)  # fmt: skip
 JODA = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S", "SSS": "%g",
         "yy": "%y", "D": "%-j", "EEEE": "%A", "EEE": "%a", "MMM": "%b", "MMMM": "%B"}  # fmt: skip
 
 
-def refuse_unknown(node: exp.Expression) -> None:
+def refuse_unknown(node: exp.Expr) -> None:
     """Refuse functions and clauses whose meaning in DuckDB nobody has compared with Trino's.
 
     Raises:
@@ -59,112 +57,7 @@ def refuse_unknown(node: exp.Expression) -> None:
         raise not_supported(f"{type(node).__name__} clause")
 
 
-def casting(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
-    """CAST and TRY_CAST: strict text, half-up doubles, text of doubles and timestamps."""
-    bare = node.args["to"].sql("athena").lower()
-    target = _target(node)
-    kind = target.sql("duckdb")
-    source = type_of(node.this)
-    inner = node.this.copy()
-    if bare.startswith("char") or kind == "JSON":
-        raise not_supported(f"CAST to {bare}")
-    if kind.startswith(("TEXT", "VARCHAR")):
-        text = _as_text(inner, source, node)
-        return _limited(text, target)
-    if source in {"VARCHAR", "TEXT"}:
-        macro = {"DATE": "_date_text", "TIMESTAMP": "_timestamp_text"}.get(kind)
-        if kind in {"INT", *INTEGERS}:
-            macro = "_integer_text"
-        if macro:
-            inner = call(macro, inner)
-    elif source in FLOATS and kind in {"INT", *INTEGERS}:
-        inner = call("round", inner)
-    elif source in FLOATS and kind.startswith("DECIMAL"):
-        inner = cast(inner, "VARCHAR")  # from the shortest digits, as Trino does
-    elif (
-        source is None
-        and kind not in {"DATE", "TIMESTAMP"}
-        and not isinstance(
-            node.this, (exp.Null, exp.Anonymous, exp.JSONExtract, exp.Struct, exp.Array)
-        )
-    ):
-        known(node.this, type_of, f"CAST to {bare}")
-    if isinstance(node.this, exp.AtTimeZone) or _is_zoned(node.this):
-        if kind not in {"DATE", "TIMESTAMP"}:
-            raise not_supported(f"CAST of AT TIME ZONE to {bare}")
-    result: exp.Expression = exp.Cast(this=inner, to=target.copy())
-    if isinstance(node, exp.TryCast):
-        result = exp.Try(this=result)
-    return result
-
-
-def _target(node: exp.Expression) -> exp.Expression:
-    """Give the type of a cast in DuckDB's terms: precisions that Trino implies are written out."""
-    target, value = node.args["to"], node.this
-    literal = value.name if isinstance(value, exp.Literal) and value.is_string else None
-    name = target.sql("duckdb")
-    if name.startswith("TIMESTAMP("):
-        if name[10:-1] not in {"3", "6"} and literal is None:
-            raise not_supported(f"CAST to {target.sql('athena').lower()}")
-        return exp.DataType.build("TIMESTAMP", dialect="duckdb")
-    if name == "DECIMAL":
-        precision, scale = 38, 0
-        if literal is not None:
-            digits = literal.lstrip("+-")
-            scale = len(digits.partition(".")[2])
-            precision = max(1, len(digits.replace(".", "").lstrip("0")), scale)
-        return exp.DataType.build(f"DECIMAL({precision},{scale})", dialect="duckdb")
-    return target.copy()
-
-
-def _as_text(inner: exp.Expression, source: str | None, node: exp.Expression) -> exp.Expression:
-    """Spell a value as Trino's CAST to varchar does."""
-    if source is None:
-        raise not_supported(f"CAST to varchar of {node.this.sql('athena')}: its type is not clear")
-    if source == "JSON":
-        return call("json_extract_string", inner, exp.Literal.string("$"))
-    if source == "DOUBLE":
-        return call("_double_text", inner)
-    if source == "TIMESTAMP" and not _is_zoned(node.this):
-        if isinstance(node.this, exp.Column):
-            return call("strftime", inner, exp.Literal.string("%Y-%m-%d %H:%M:%S.%g"))
-        moment = re.search(r"'[^']*:\d\d(\.\d+)?'", node.this.sql("athena"))
-        if isinstance(node.this, exp.Cast) and moment and (moment[1] or "") in {"", ".000"}:
-            return call("strftime", inner, exp.Literal.string("%Y-%m-%d %H:%M:%S"))
-    if source == "FLOAT" or source.startswith("TIMESTAMP"):
-        raise not_supported(f"CAST of {source.lower()} to varchar; use date_format")
-    if source.endswith("]") or source.startswith(("MAP", "STRUCT")) or source == "BLOB":
-        raise QueryError("TYPE_MISMATCH", f"Cannot cast {to_trino(source)} to varchar")
-    return cast(inner, "VARCHAR")
-
-
-def _limited(text: exp.Expression, target: exp.Expression) -> exp.Expression:
-    """Cut text to the length of a varchar(n)."""
-    lengths = [item for item in target.expressions if item.name.isdigit()]
-    return call("left", text, lengths[0].this) if lengths else text
-
-
-def _is_zoned(node: exp.Expression) -> bool:
-    return isinstance(node, exp.Anonymous) and str(node.this).lower() == "timezone"
-
-
-def at_time_zone(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
-    """x AT TIME ZONE z: the wall clock of z, where only the wall clock is asked for."""
-    value, zone = (
-        (node.this, node.args["zone"]) if isinstance(node, exp.AtTimeZone) else node.expressions
-    )
-    parent = node.parent
-    while isinstance(parent, exp.Paren):
-        parent = parent.parent
-    if not isinstance(parent, (*BEFORE_ZONE, exp.Cast)):
-        raise not_supported("AT TIME ZONE other than inside a cast to date or timestamp, "
-                            "or a function of date parts")  # fmt: skip
-    if not (known(value, type_of, "AT TIME ZONE") or "").startswith("TIMESTAMP"):
-        raise QueryError("TYPE_MISMATCH", "AT TIME ZONE needs a timestamp")
-    return call("timezone", zone, cast(value, "TIMESTAMP WITH TIME ZONE"))
-
-
-def to_date(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+def to_date(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
     """date(x): CAST to date, strict for text."""
     inner = node.this.copy()
     if type_of(node.this) == "VARCHAR":
@@ -172,8 +65,8 @@ def to_date(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
     return cast(inner, "DATE")
 
 
-def date_diff(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
-    """date_diff(unit, a, b): complete units from a to b."""
+def date_diff(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
+    """Count complete units from the second argument to the third."""
     unit = (node.text("unit") or "day").lower()
     sides = [cast(node.expression, "TIMESTAMP"), cast(node.this, "TIMESTAMP")]
     for side in (node.expression, node.this):
@@ -185,7 +78,7 @@ def date_diff(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
     return call("_date_diff", exp.Literal.string(unit), *sides)
 
 
-def keep_date(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+def keep_date(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
     """date_add and date_trunc of a date give a date."""
     kind = known(node.this, type_of, "date arithmetic")
     unit = node.text("unit").lower()
@@ -196,27 +89,27 @@ def keep_date(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
     return cast(node, "DATE") if kind == "DATE" else None
 
 
-def extract(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
-    """extract(field from x): the fields that mean the same in DuckDB."""
+def extract(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
+    """Take the fields of extract that mean the same in DuckDB."""
     if node.this.name.lower() not in {"year", "month", "day", "hour", "minute", "quarter", "week"}:
         raise not_supported(f"extract({node.this.name})")
     return None
 
 
-def json_extract_scalar(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
-    """json_extract_scalar(j, path): NULL for objects and arrays."""
+def json_extract_scalar(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
+    """Give NULL for objects and arrays."""
     path = node.expression.sql("athena").strip("'")
     return call("_json_scalar", node.this, exp.Literal.string(path))
 
 
-def regexp_extract(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+def regexp_extract(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
     """regexp_extract: NULL when nothing matches."""
     group = node.args.get("group") or exp.Literal.number(0)
     return call("_regexp_extract", node.this, node.expression, group)
 
 
-def regexp_replace(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
-    """regexp_replace: every match; $1 is written \\1 in DuckDB."""
+def regexp_replace(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
+    """Replace every match; groups are written with a backslash in DuckDB."""
     replacement = node.args.get("replacement") or exp.Literal.string("")
     if not isinstance(replacement, exp.Literal):
         raise not_supported("regexp_replace with a replacement that is not a literal")
@@ -227,22 +120,22 @@ def regexp_replace(node: exp.Expression, type_of: TypeOf) -> exp.Expression | No
     return call("regexp_replace", node.this, node.expression, exp.Literal.string(text), options)
 
 
-def split_part(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+def split_part(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
     """split_part: NULL beyond the last part."""
     return call("_split_part", node.this, node.args["delimiter"], node.args["part_index"])
 
 
-def exact_distinct(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+def exact_distinct(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
     """approx_distinct: counted exactly, so that it is the same every time."""
     return exp.Count(this=exp.Distinct(expressions=[node.this.copy()]))
 
 
-def exact_quantile(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+def exact_quantile(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
     """approx_percentile: the exact discrete quantile."""
     return call("quantile_disc", node.this, node.args["quantile"])
 
 
-def subscript(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+def subscript(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
     """a[i], m[k]: out of bounds and missing keys are errors; element_at gives NULL for them."""
     kind, key = known(node.this, type_of, "[]"), node.expressions[0]
     lenient = bool(node.args.get("safe"))
@@ -257,51 +150,51 @@ def subscript(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
     raise not_supported(f"[] on {to_trino(kind)}")
 
 
-def series(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+def series(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
     """sequence(a, b, step): dates give dates."""
     kind = known(node.args["start"], type_of, "sequence")
     return cast(node, "DATE[]") if kind == "DATE" else None
 
 
-def plain_sort(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+def plain_sort(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
     """array_sort(a), without a function of two elements."""
     if node.args.get("expression"):
         raise not_supported("array_sort with a function")
     return None
 
 
-def plain_truncation(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+def plain_truncation(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
     """truncate(x), to a whole number."""
     if node.args.get("decimals"):
         raise not_supported("truncate(x, n)")
     return None
 
 
-def concatenation(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
-    """a || b: of texts or of arrays."""
+def concatenation(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
+    """A || b: of texts or of arrays."""
     for side in (node.this, node.expression):
         kind = type_of(side)
-        if kind and not kind.endswith("[]") and kind not in {"VARCHAR", "BLOB", '"NULL"', "JSON"}:
-            if not isinstance(side, exp.Null):
-                raise QueryError("TYPE_MISMATCH", f"Cannot apply operator: || to {to_trino(kind)}")
+        joinable = {None, "VARCHAR", "BLOB", '"NULL"', "JSON"}
+        if kind not in joinable and not str(kind).endswith("[]") and not isinstance(side, exp.Null):
+            raise QueryError("TYPE_MISMATCH", f"Cannot apply operator: || to {kind}")
     return None
 
 
-def cardinality(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
-    """cardinality of arrays and of maps."""
+def cardinality(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
+    """Cardinality of arrays and of maps."""
     kind = known(node.this, type_of, "cardinality")
     return call("cardinality" if kind.startswith("MAP(") else "len", node.this)
 
 
-def single_argument(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+def single_argument(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
     """min(x) and max(x); their two-argument forms give arrays in Trino."""
     if node.expressions:
-        raise not_supported(f"{node.sql_name().lower()}(x, n)")
+        raise not_supported(f"{type(node).__name__.lower()}(x, n)")
     return None
 
 
-def format_datetime(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
-    """format_datetime(t, pattern): Joda letters that strftime has too."""
+def format_datetime(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
+    """Take the Joda letters that strftime has too."""
     moment, pattern = node.expressions
     if not isinstance(pattern, exp.Literal):
         raise not_supported("format_datetime with a pattern that is not a literal")
@@ -313,19 +206,19 @@ def format_datetime(node: exp.Expression, type_of: TypeOf) -> exp.Expression | N
     return call("strftime", moment, exp.Literal.string(text))
 
 
-def from_iso8601_date(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
-    """from_iso8601_date(text): a calendar date."""
+def from_iso8601_date(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
+    """Read a calendar date."""
     return cast(call("_date_text", node.this), "DATE")
 
 
-def typeof(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
-    """typeof(x): Trino's name of the type."""
+def typeof(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
+    """Give Trino's name of the type."""
     if node.find(exp.AggFunc, exp.Window):
         raise not_supported("typeof of an aggregate; name it in a subquery")
     return exp.Literal.string(to_trino(known(node.this, type_of, "typeof")))
 
 
-def named(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+def named(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
     """A function that sqlglot knows by name only."""
     name = str(node.this).lower()
     if name in NAMED_RULES:
@@ -333,11 +226,11 @@ def named(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
     return call(RENAMED[name], *node.expressions) if name in RENAMED else None
 
 
-NAMED_RULES = {
+NAMED_RULES: dict[str, Rule] = {
     "at_timezone": at_time_zone,
     "format_datetime": format_datetime,
 }
-FUNCTION_RULES = {
+FUNCTION_RULES: dict[type[exp.Expr], Rule] = {
     exp.Cast: casting,
     exp.TryCast: casting,
     exp.AtTimeZone: at_time_zone,
@@ -366,4 +259,3 @@ FUNCTION_RULES = {
     exp.Max: single_argument,
     exp.Anonymous: named,
 }
-__all__ = ["FUNCTION_RULES", "raw", "refuse_unknown"]

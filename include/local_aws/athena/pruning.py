@@ -22,7 +22,7 @@ class Matches:
     alias: str
     other_scan: str
     other_alias: str
-    conditions: list[exp.Expression]
+    conditions: list[exp.Expr]
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Needs:
     """What restricts one scan: predicates on columns of `alias`, and joins."""
 
     alias: str
-    predicates: list[exp.Expression] = field(default_factory=list)
+    predicates: list[exp.Expr] = field(default_factory=list)
     joins: list[Matches] = field(default_factory=list)
 
 
@@ -50,9 +50,7 @@ class _Visitor:
         self._references = references
         self._visited: set[int] = set()
 
-    def query(
-        self, node: exp.Expression, wanted: list[exp.Expression], ctes: Mapping[str, exp.CTE]
-    ) -> None:
+    def query(self, node: exp.Expr, wanted: list[exp.Expr], ctes: Mapping[str, exp.CTE]) -> None:
         """Visit a query; `wanted` are predicates over the names of its output columns."""
         if id(node) in self._visited:
             return
@@ -75,7 +73,7 @@ class _Visitor:
                 self.query(cte.this, [], ctes)
 
     def _select(
-        self, node: exp.Select, wanted: list[exp.Expression], ctes: Mapping[str, exp.CTE]
+        self, node: exp.Select, wanted: list[exp.Expr], ctes: Mapping[str, exp.CTE]
     ) -> None:
         joins = node.args.get("joins") or []
         sides = {str(join.side).upper() for join in joins}
@@ -108,8 +106,8 @@ class _Visitor:
 
     def _source(
         self,
-        source: exp.Expression,
-        conditions: list[exp.Expression],
+        source: exp.Expr,
+        conditions: list[exp.Expr],
         inner: Mapping[str, str],
         ctes: Mapping[str, exp.CTE],
     ) -> None:
@@ -126,21 +124,20 @@ class _Visitor:
                     mine = [item for item in conditions if _tables(item) == {other_alias}]
                     entry.joins.append(Matches(alias, other_scan, other_alias, both + mine))
             self._found[source.name] = entry
-        elif isinstance(source, exp.Table) and source.name in ctes:
-            if self._references.get(source.name) == 1:
-                self.query(ctes[source.name].this, [_renamed(item, {}) for item in own], ctes)
+        elif source.name in ctes and self._references.get(source.name) == 1:
+            self.query(ctes[source.name].this, [_renamed(item, {}) for item in own], ctes)
 
 
-def _unlimited(node: exp.Expression) -> bool:
+def _unlimited(node: exp.Expr) -> bool:
     return not any(node.args.get(key) for key in ("limit", "offset", "fetch"))
 
 
-def _conjuncts(clause: exp.Expression | None) -> list[exp.Expression]:
+def _conjuncts(clause: exp.Expr | None) -> list[exp.Expr]:
     """Split a condition at its ANDs, keeping what can be evaluated on its own."""
     if clause is None:
         return []
     condition = clause.this if isinstance(clause, exp.Where) else clause
-    parts: list[exp.Expression] = []
+    parts: list[exp.Expr] = []
     queue = [condition]
     while queue:
         item = queue.pop()
@@ -153,21 +150,21 @@ def _conjuncts(clause: exp.Expression | None) -> list[exp.Expression]:
     return parts
 
 
-def _tables(item: exp.Expression) -> set[str]:
+def _tables(item: exp.Expr) -> set[str]:
     return {column.table for column in item.find_all(exp.Column)}
 
 
-def _renamed(item: exp.Expression, names: Mapping[str, str]) -> exp.Expression:
+def _renamed(item: exp.Expr, names: Mapping[str, str]) -> exp.Expr:
     """Rewrite a predicate to bare column names, renamed where `names` says so."""
     copy = exp.Paren(this=item.copy())
     for column in list(copy.find_all(exp.Column)):
         name = names.get(column.name, column.name)
         column.replace(exp.column(name, quoted=True))
-    result: exp.Expression = copy.this
+    result: exp.Expr = copy.this
     return result
 
 
-def _pushed(node: exp.Select, wanted: list[exp.Expression]) -> list[exp.Expression]:
+def _pushed(node: exp.Select, wanted: list[exp.Expr]) -> list[exp.Expr]:
     """Rewrite predicates over a SELECT's outputs to its inputs, where that means the same."""
     projections = {item.output_name: item.unalias() for item in node.selects}
     group = node.args.get("group")

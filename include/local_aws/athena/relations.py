@@ -151,7 +151,7 @@ def glue_of(handlers: dict[str, Handler], forward: Callable[..., dict[str, Any]]
     return call
 
 
-def _place(identifier: exp.Expression) -> str:
+def _place(identifier: exp.Expr) -> str:
     """Give `line L:C: ` of a name in the query's text, if the parser kept it."""
     line, end = identifier.meta.get("line"), identifier.meta.get("col")
     if line is None or end is None:

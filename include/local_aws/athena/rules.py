@@ -7,11 +7,18 @@ from include.local_aws.athena.expressions import Rule, TypeOf, call, cast, known
 from include.local_aws.athena.types import FLOATS, INTEGERS, decimal_of, to_trino
 
 MAX_PRECISION = 38
+SIGNS: dict[type[exp.Expr], str] = {
+    exp.NEQ: "<>",
+    exp.GT: ">",
+    exp.GTE: ">=",
+    exp.LT: "<",
+    exp.LTE: "<=",
+}
 
 
 def unscaled_division(
-    left: exp.Expression, right: exp.Expression, scales: tuple[int, int], kind: tuple[int, int]
-) -> exp.Expression:
+    left: exp.Expr, right: exp.Expr, scales: tuple[int, int], kind: tuple[int, int]
+) -> exp.Expr:
     """Divide decimals exactly, half up, into DECIMAL(kind), whose scale is at least left's."""
     left_scale, right_scale = scales
     precision, scale = kind
@@ -32,8 +39,8 @@ def unscaled_division(
     )
 
 
-def division(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
-    """a / b: integers truncate, decimals keep Trino's scale, zero is an error."""
+def division(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
+    """A / b: integers truncate, decimals keep Trino's scale, zero is an error."""
     left, right = known(node.this, type_of, "/"), known(node.expression, type_of, "/")
     if left in INTEGERS and right in INTEGERS:
         return call("_idiv", node.this, node.expression)
@@ -47,16 +54,16 @@ def division(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
     return unscaled_division(node.this, node.expression, (first[1], second[1]), (precision, scale))
 
 
-def modulus(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
-    """a % b: zero is an error unless a double is involved."""
+def modulus(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
+    """A % b: zero is an error unless a double is involved."""
     left, right = known(node.this, type_of, "%"), known(node.expression, type_of, "%")
     if left in FLOATS or right in FLOATS:
         return None
     return call("_mod", node.this, node.expression)
 
 
-def addition(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
-    """a + b, a - b: a date and an interval give a date; dates are not numbers."""
+def addition(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
+    """A + b, a - b: a date and an interval give a date; dates are not numbers."""
     left, right = type_of(node.this), type_of(node.expression)
     operator = "+" if isinstance(node, exp.Add) else "-"
     if "DATE" in (left, right):
@@ -78,8 +85,8 @@ def addition(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
     return None
 
 
-def multiplication(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
-    """a * b: text is not a number."""
+def multiplication(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
+    """A * b: text is not a number."""
     left, right = type_of(node.this), type_of(node.expression)
     if left and right and "VARCHAR" in (left, right):
         raise mismatch("*", left, right)
@@ -94,17 +101,13 @@ def _family(kind: str) -> str:
     return kind.partition("(")[0]
 
 
-def comparison(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
-    """a = b and its like: Trino does not convert text to numbers or dates."""
-    operator = {exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<",
-                exp.LTE: "<="}.get(type(node), "=")  # fmt: skip
-    _comparable(operator, node.this, node.expression, type_of)
+def comparison(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
+    """A = b and its like: Trino does not convert text to numbers or dates."""
+    _comparable(SIGNS.get(type(node), "="), node.this, node.expression, type_of)
     return None
 
 
-def _comparable(
-    operator: str, left: exp.Expression, right: exp.Expression, type_of: TypeOf
-) -> None:
+def _comparable(operator: str, left: exp.Expr, right: exp.Expr, type_of: TypeOf) -> None:
     if isinstance(left, (exp.Null, exp.Tuple)) or isinstance(right, (exp.Null, exp.Tuple)):
         return
     first, second = type_of(left), type_of(right)
@@ -115,21 +118,21 @@ def _comparable(
         raise mismatch(operator, first, second)
 
 
-def membership(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
-    """x IN (…): as equality."""
+def membership(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
+    """X IN (…): as equality."""
     for item in node.expressions:
         _comparable("=", node.this, item, type_of)
     return None
 
 
-def between(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
-    """x BETWEEN a AND b: as two comparisons."""
+def between(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
+    """X BETWEEN a AND b: as two comparisons."""
     _comparable(">=", node.this, node.args["low"], type_of)
     _comparable("<=", node.this, node.args["high"], type_of)
     return None
 
 
-def _swap(top: exp.Expression, old: exp.Expression, kind: type[exp.Expression]) -> exp.Expression:
+def _swap(top: exp.Expr, old: exp.Expr, kind: type[exp.Expr]) -> exp.Expr:
     """Copy an aggregate with its FILTER and OVER, and put another aggregate in its place."""
     if top is old:
         return kind(this=old.this.copy())
@@ -141,13 +144,13 @@ def _swap(top: exp.Expression, old: exp.Expression, kind: type[exp.Expression]) 
     return copy
 
 
-def _argument(aggregate: exp.Expression) -> exp.Expression:
-    inner = aggregate.this
+def _argument(aggregate: exp.Expr) -> exp.Expr:
+    inner: exp.Expr = aggregate.this
     return inner.expressions[0] if isinstance(inner, exp.Distinct) else inner
 
 
-def aggregate(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
-    """sum and avg, with their FILTER and OVER: Trino's result types, averages exact."""
+def aggregate(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
+    """Sum and avg, with their FILTER and OVER: Trino's result types, averages exact."""
     inner, top = node, node
     while isinstance(inner, (exp.Filter, exp.Window, exp.IgnoreNulls)):
         inner = inner.this
@@ -180,15 +183,15 @@ def aggregate(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
 
 
 def unscaled_division_of_average(
-    top: exp.Expression, inner: exp.Expression, precision: int, scale: int
-) -> exp.Expression:
+    top: exp.Expr, inner: exp.Expr, precision: int, scale: int
+) -> exp.Expr:
     """avg(decimal) = sum / count, half up, in the argument's own type; NULL for no rows."""
     total, count = _swap(top, inner, exp.Sum), _swap(top, inner, exp.Count)
     count = call("nullif", count, exp.Literal.number(0))
     return unscaled_division(total, count, (scale, 0), (precision, scale))
 
 
-def round_off(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
+def round_off(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
     """round(decimal): the type that Trino gives."""
     kind = known(node.this, type_of, "round")
     found = decimal_of(kind) if kind.startswith("DECIMAL") else None
@@ -200,12 +203,20 @@ def round_off(node: exp.Expression, type_of: TypeOf) -> exp.Expression | None:
     return cast(node, f"DECIMAL({min(MAX_PRECISION, precision + 1)},{scale})")
 
 
-OPERATOR_RULES: dict[type[exp.Expression], Rule] = {
+OPERATOR_RULES: dict[type[exp.Expr], Rule] = {
     exp.Div: division,
     exp.Mod: modulus,
     exp.Add: addition,
     exp.Sub: addition,
     exp.Mul: multiplication,
+    exp.EQ: comparison,
+    exp.NEQ: comparison,
+    exp.GT: comparison,
+    exp.GTE: comparison,
+    exp.LT: comparison,
+    exp.LTE: comparison,
+    exp.NullSafeEQ: comparison,
+    exp.NullSafeNEQ: comparison,
     exp.In: membership,
     exp.Between: between,
     exp.Sum: aggregate,
@@ -213,6 +224,4 @@ OPERATOR_RULES: dict[type[exp.Expression], Rule] = {
     exp.Filter: aggregate,
     exp.Window: aggregate,
     exp.Round: round_off,
-} | dict.fromkeys(
-    (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ), comparison
-)
+}

@@ -11,7 +11,15 @@ from typing import Any
 
 import duckdb
 
-from include.local_aws.athena import ddl, queries, show
+from include.local_aws.athena import (
+    ddl,
+    external_tables,
+    insertion,
+    partition_ddl,
+    queries,
+    show,
+    tables_as,
+)
 from include.local_aws.athena.engine import Engine
 from include.local_aws.athena.errors import OTHER, USER, QueryCancelled, QueryError
 from include.local_aws.athena.files import split_location
@@ -27,16 +35,16 @@ RUN: dict[str, Callable[[Session], Outcome]] = {
     "select": queries.select,
     "explain": queries.explain,
     "create_view": queries.create_view,
-    "create_table_as": queries.create_table_as,
-    "insert": queries.insert,
-    "create_table": ddl.create_table,
+    "create_table_as": tables_as.create_table_as,
+    "insert": insertion.insert,
+    "create_table": external_tables.create_table,
     "create_database": ddl.create_database,
     "drop_database": ddl.drop_database,
     "drop_table": ddl.drop_table,
     "drop_view": ddl.drop_view,
-    "add_partition": ddl.add_partition,
-    "drop_partition": ddl.drop_partition,
-    "repair": ddl.repair,
+    "add_partition": partition_ddl.add_partition,
+    "drop_partition": partition_ddl.drop_partition,
+    "repair": partition_ddl.repair,
     "show_databases": show.databases,
     "show_tables": show.tables,
     "show_views": show.views,

@@ -110,10 +110,13 @@ class Scans:
             return
         source, paths = relation(self._engine, self._s3, table, files, self._scratch / name)
         if table.keys:
+            pairs = ", ".join(
+                f"({literal(path)}, {file.partition})"
+                for path, file in zip(paths, files, strict=True)
+            )
             self._engine.run(
-                f"CREATE TEMP TABLE _files{name} AS SELECT _path, p.* FROM _parts{name} p JOIN "
-                f"(VALUES {', '.join(f'({literal(path)}, {file.partition})' for path, file in zip(paths, files, strict=True))}) "
-                "v(_path, _of) ON p._number = v._of"
+                f"CREATE TEMP TABLE _files{name} AS SELECT _path, p.* FROM _parts{name} p "
+                f"JOIN (VALUES {pairs}) v(_path, _of) ON p._number = v._of"
             )
             source = f"{source} f JOIN _files{name} p ON f._path = p._path"
         else:
@@ -127,5 +130,5 @@ class Scans:
             self._engine.run(f"CREATE TEMP VIEW {name} AS {select}")
 
 
-def _columns(item: exp.Expression, alias: str) -> set[str]:
+def _columns(item: exp.Expr, alias: str) -> set[str]:
     return {column.name for column in item.find_all(exp.Column) if column.table == alias}

@@ -52,7 +52,7 @@ class Semantics:
         known = root.expression.meta[COLUMNS]
         return list(zip(names, kinds or [known.get(name) for name in names], strict=True))
 
-    def type(self, node: exp.Expression) -> str | None:
+    def type(self, node: exp.Expr) -> str | None:
         """Give the DuckDB type of an expression of the current scope, None if it cannot be told."""
         if isinstance(node, exp.Column):
             return self._column(node)
@@ -62,7 +62,7 @@ class Semantics:
             if part.root() is not probe:
                 continue
             kind: str | None = "BOOLEAN"
-            target: exp.Expression = part
+            target: exp.Expr = part
             if isinstance(part, exp.Column):
                 kind = self._column(part)
             elif isinstance(part, (exp.Select, exp.SetOperation)):
@@ -76,7 +76,7 @@ class Semantics:
             kinds.append(kind)
         return self._ask(probe, kinds)
 
-    def _ask(self, probe: exp.Expression, kinds: list[str]) -> str | None:
+    def _ask(self, probe: exp.Expr, kinds: list[str]) -> str | None:
         """Ask DuckDB's binder about an expression over columns `_t0`, … of the types given.
 
         They are columns, not NULL literals, which the binder would fold to a type of its own.
@@ -138,7 +138,7 @@ class Semantics:
                 result[name] = self._ask(both, [first, second])
         return result
 
-    def _table_function(self, node: exp.Expression) -> dict[str, str | None]:
+    def _table_function(self, node: exp.Expr) -> dict[str, str | None]:
         """Give the columns of an UNNEST or VALUES in the FROM clause."""
         names = node.alias_column_names
         kinds: list[str | None] = []
@@ -173,7 +173,7 @@ class Semantics:
                 node.replace(replacement)
 
 
-def own_nodes(root: exp.Expression) -> Iterator[exp.Expression]:
+def own_nodes(root: exp.Expr) -> Iterator[exp.Expr]:
     """Walk an expression without entering the queries and table functions nested in it."""
     queue = [root]
     while queue:
@@ -184,7 +184,7 @@ def own_nodes(root: exp.Expression) -> Iterator[exp.Expression]:
                 queue.append(child)
 
 
-def _macro_aggregate(probe: exp.Expression) -> bool:
+def _macro_aggregate(probe: exp.Expr) -> bool:
     """Tell whether a call that was rewritten by name aggregates."""
     names = {"map_agg", "quantile_disc"}
     return any(str(call.this).lower() in names for call in probe.find_all(exp.Anonymous))

@@ -5,20 +5,13 @@ from typing import Any
 
 from sqlglot import exp
 
-from include.local_aws.athena.ddl import target
+from include.local_aws.athena.ddl import target, words
 from include.local_aws.athena.errors import not_supported
-from include.local_aws.athena.files import partitions_of
+from include.local_aws.athena.files import NULL_PARTITION, partitions_of
 from include.local_aws.athena.relations import Table, View
 from include.local_aws.athena.session import Outcome, Session, text_outcome
 from include.local_aws.athena.statements import NAME, split_name
-from include.local_aws.athena.writing import NULL_PARTITION, escaped
-
-
-def _words(session: Session, pattern: str) -> re.Match[str]:
-    found = re.fullmatch(pattern, session.statement.sql, re.IGNORECASE | re.DOTALL)
-    if found is None:
-        raise not_supported(f"this form of {' '.join(session.statement.sql.split()[:2]).upper()}")
-    return found
+from include.local_aws.athena.writing import escaped
 
 
 def _matching(names: list[str], pattern: str | None) -> list[str]:
@@ -41,13 +34,13 @@ def _all(session: Session, action: str, key: str, request: dict[str, Any]) -> li
 
 def databases(session: Session) -> Outcome:
     """SHOW DATABASES [LIKE 'pattern']."""
-    found = _words(session, r"SHOW\s+(?:DATABASES|SCHEMAS)(?:\s+LIKE\s+'(?P<like>[^']*)')?")
+    found = words(session, r"SHOW\s+(?:DATABASES|SCHEMAS)(?:\s+LIKE\s+'(?P<like>[^']*)')?")
     names = [item["Name"] for item in _all(session, "GetDatabases", "DatabaseList", {})]
     return text_outcome(session, _matching(names, found["like"]), ["database_name"])
 
 
 def _tables(session: Session, pattern: str, *, only_views: bool) -> Outcome:
-    found = _words(session, pattern)
+    found = words(session, pattern)
     database = (found["in"] or session.database).strip('`"').lower()
     tables = _all(session, "GetTables", "TableList", {"DatabaseName": database})
     names = [
@@ -81,13 +74,13 @@ def _described(session: Session, name: str) -> list[dict[str, str]]:
 
 def columns(session: Session) -> Outcome:
     """SHOW COLUMNS IN table."""
-    found = _words(session, rf"SHOW\s+COLUMNS\s+(?:IN|FROM)\s+{NAME}")
+    found = words(session, rf"SHOW\s+COLUMNS\s+(?:IN|FROM)\s+{NAME}")
     return text_outcome(session, [c["Name"] for c in _described(session, found["name"])], ["field"])
 
 
 def describe(session: Session) -> Outcome:
     """DESCRIBE table: name, type and comment of each column; partition keys again below."""
-    found = _words(session, rf"DESC(?:RIBE)?\s+{NAME}")
+    found = words(session, rf"DESC(?:RIBE)?\s+{NAME}")
     described = _described(session, found["name"])
     lines = [f"{c['Name']:<20}\t{c.get('Type', ''):<20}\t{c.get('Comment', '')}" for c in described]
     database, name = split_name(found["name"], session.database)
@@ -100,7 +93,7 @@ def describe(session: Session) -> Outcome:
 
 def partitions(session: Session) -> Outcome:
     """SHOW PARTITIONS table: `key=value/…`, sorted."""
-    table = target(session, _words(session, rf"SHOW\s+PARTITIONS\s+{NAME}")["name"])
+    table = target(session, words(session, rf"SHOW\s+PARTITIONS\s+{NAME}")["name"])
     lines = [
         "/".join(
             f"{escaped(key.name)}={escaped(NULL_PARTITION if value is None else value)}"
@@ -113,7 +106,7 @@ def partitions(session: Session) -> Outcome:
 
 def create_view(session: Session) -> Outcome:
     """SHOW CREATE VIEW view."""
-    found = _words(session, rf"SHOW\s+CREATE\s+VIEW\s+{NAME}")
+    found = words(session, rf"SHOW\s+CREATE\s+VIEW\s+{NAME}")
     database, name = split_name(found["name"], session.database)
     view = session.relations.find(exp.table_(name, db=database), database)
     if not isinstance(view, View):
@@ -124,7 +117,7 @@ def create_view(session: Session) -> Outcome:
 
 def create_table(session: Session) -> Outcome:
     """SHOW CREATE TABLE table."""
-    table = target(session, _words(session, rf"SHOW\s+CREATE\s+TABLE\s+{NAME}")["name"])
+    table = target(session, words(session, rf"SHOW\s+CREATE\s+TABLE\s+{NAME}")["name"])
     storage = table.glue["StorageDescriptor"]
     serde = storage.get("SerdeInfo") or {}
     lines = [f"CREATE EXTERNAL TABLE `{table.qualified}`("]

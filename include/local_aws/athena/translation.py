@@ -38,7 +38,7 @@ class Translation:
         return self.tree.sql("duckdb")
 
 
-def parse(sql: str) -> exp.Expression:
+def parse(sql: str) -> exp.Expr:
     """Parse one statement of Athena's dialect.
 
     Raises:
@@ -79,7 +79,7 @@ def translate(query: exp.Query, database: str, relations: Relations, engine: Eng
         column.set("db", None)
         column.set("catalog", None)
     names = _written_names(tree)
-    schema = {
+    schema: dict[str, object] = {
         name: {column.name: _opaque(column.type) for column in table.all_columns}
         for name, table in scans.items()
     }
@@ -95,7 +95,7 @@ def _opaque(kind: str) -> str:
     return kind if re.fullmatch(r"[A-Z]+|DECIMAL\(\d+,\s*\d+\)", kind) else "UNKNOWN"
 
 
-def _qualified(tree: exp.Query, schema: dict[str, dict[str, str]]) -> exp.Query:
+def _qualified(tree: exp.Query, schema: dict[str, object]) -> exp.Query:
     """Give every column its table and every output a name."""
     try:
         result = qualify(
@@ -155,7 +155,7 @@ def _written_names(tree: exp.Query) -> dict[str, str]:
 
 
 def _resolve(
-    tree: exp.Expression, database: str, relations: Relations, scans: dict[str, Table], depth: int
+    tree: exp.Expr, database: str, relations: Relations, scans: dict[str, Table], depth: int
 ) -> None:
     """Put a scan in the place of each table and a subquery in the place of each view."""
     if depth > MAX_VIEW_DEPTH:
@@ -178,7 +178,7 @@ def _resolve(
             for column in body.find_all(exp.Column):
                 column.set("db", None)
                 column.set("catalog", None)
-            replacement: exp.Expression = exp.Subquery(this=body, alias=named)
+            replacement: exp.Expr = exp.Subquery(this=body, alias=named)
         else:
             scan = f"_scan_{len(scans)}"
             scans[scan] = relation
@@ -191,13 +191,13 @@ def _resolve(
         node.replace(replacement)
 
 
-def _common_tables(node: exp.Expression) -> set[str]:
+def _common_tables(node: exp.Expr) -> set[str]:
     """Give the names of the WITH queries that are visible at a table reference, in lower case."""
     return {name.lower() for name in _visible(node)}
 
 
-def _visible(node: exp.Expression) -> Iterator[str]:
-    child: exp.Expression = node
+def _visible(node: exp.Expr) -> Iterator[str]:
+    child: exp.Expr = node
     parent = node.parent
     while parent is not None:
         clause = parent.args.get("with_")

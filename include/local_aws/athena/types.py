@@ -1,4 +1,4 @@
-"""Column types in four spellings: Hive (the Glue catalog), DuckDB, Trino (views) and Athena results.
+"""Column types as the Glue catalog (Hive), DuckDB, Trino (views) and Athena results spell them.
 
 DuckDB's spelling (`DECIMAL(18,2)`, `INTEGER[]`, `STRUCT("a" INTEGER)`, `MAP(VARCHAR, DOUBLE)`) is
 the one used inside the engine.

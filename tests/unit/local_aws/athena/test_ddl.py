@@ -32,12 +32,15 @@ def test_create_external_table_fills_the_catalog(engine: Athena) -> None:
         ("m", "map<string,double>"),
         ("d", "decimal(12,2)"),
     ]
-    assert [(c["Name"], c["Type"]) for c in table["PartitionKeys"]] == [("dt", "string"), ("h", "int")]
+    assert [(c["Name"], c["Type"]) for c in table["PartitionKeys"]] == [
+        ("dt", "string"),
+        ("h", "int"),
+    ]
     assert table["StorageDescriptor"]["SerdeInfo"]["SerializationLibrary"].endswith("JsonSerDe")
     assert table["StorageDescriptor"]["InputFormat"] == "in.put"
-    assert engine.fails(CREATE.format(bucket=engine.bucket).replace("IF NOT EXISTS", "")).startswith(
-        "TABLE_ALREADY_EXISTS"
-    )
+    assert engine.fails(
+        CREATE.format(bucket=engine.bucket).replace("IF NOT EXISTS", "")
+    ).startswith("TABLE_ALREADY_EXISTS")
 
 
 def test_partitions_are_added_shown_repaired_and_dropped(engine: Athena) -> None:

@@ -141,7 +141,11 @@ def test_an_execution_that_a_crash_left_running_is_failed(engine: Athena) -> Non
     store = Store(engine.context.state / "athena.sqlite")
     execution = dict(store.get(identity)[0])  # type: ignore[index]
     for name, state in (("left", "RUNNING"), ("waiting", "QUEUED")):
-        left = {**execution, "QueryExecutionId": name, "Status": {**execution["Status"], "State": state}}
+        left = {
+            **execution,
+            "QueryExecutionId": name,
+            "Status": {**execution["Status"], "State": state},
+        }
         store.add(left, None, "x")
     handlers = athena.actions(engine.context)
     for name in ("left", "waiting"):
