@@ -20,7 +20,7 @@ class DeliverySensor(S3KeySensor):
         bucket_key: `s3://` addresses of the markers (templated; an XCom stays a list).
     """
 
-    def __init__(self, *, poke_interval: float = 30, **kwargs: Any) -> None:
+    def __init__(self, *, poke_interval: float = 10, **kwargs: Any) -> None:
         kwargs.setdefault("timeout", timedelta(hours=12).total_seconds())
         kwargs.setdefault("deferrable", True)
         kwargs.setdefault("botocore_config", ADAPTIVE_RETRIES)
