@@ -102,7 +102,11 @@ def test_every_row_passes_or_has_the_first_reason(spark: SparkSession, contract:
 
 
 def test_rows_part_into_clean_and_quarantine(spark: SparkSession, contract: Contract) -> None:
-    changes = [{}, {"id": None, "note": "x"}, {"colour": "r", "at": "2026-03-09 23:30:00"}]
+    changes: list[dict[str, Any] | None] = [
+        {},
+        {"id": None, "note": "x"},
+        {"colour": "r", "at": "2026-03-09 23:30:00"},
+    ]
     rows = judged(delivered(spark, changes), contract, "Europe/London")
     assert [row.asDict() for row in quarantined(rows, "orders").collect()] == [
         {
