@@ -20,6 +20,7 @@ GROUPS = {"output": "/aws-glue/jobs/output", "error": "/aws-glue/jobs/error"}
 # MiniStack keeps every event in memory: the file has all of them, CloudWatch the first ones.
 MOST_EVENTS = 5_000
 BATCH = 500
+LAST_WORDS_SECONDS = 5.0
 LINE_LIMIT = 64 * 1024
 TAIL_LINES = 2_000
 MESSAGE_LIMIT = 2_000
@@ -61,7 +62,8 @@ class RunLog:
     ) -> None:
         self.wait()
         self._shipper.finish()
-        self._out.close()
+        with self._lock:
+            self._out.close()
 
     def follow(self, stdout: IO[bytes], stderr: IO[bytes]) -> None:
         """Start reading a process's output until both pipes are closed."""
@@ -71,13 +73,20 @@ class RunLog:
             self._readers.append(reader)
 
     def wait(self) -> None:
-        """Return when all that the process printed has been read."""
+        """Return when all that the process printed has been read.
+
+        A process that left the run's session may hold the pipes open: what it prints more than
+        a few seconds after the run is lost.
+        """
+        deadline = time.monotonic() + LAST_WORDS_SECONDS
         for reader in self._readers:
-            reader.join()
+            reader.join(max(0.0, deadline - time.monotonic()))
 
     def write(self, stream: str, line: str) -> None:
         """Add a line to `output` or `error`."""
         with self._lock:
+            if self._out.closed:
+                return
             self._out.write(f"{line}\n")
             if stream == "error":
                 self._errors.append(line)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -179,6 +180,25 @@ def test_children_that_outlive_a_script_are_ended(jobs: Any) -> None:
     pids = family(jobs, run_id)
     assert jobs.wait(run_id)["JobRunState"] == "SUCCEEDED"
     assert not any(alive(pid) for pid in pids)
+
+
+def test_a_daemon_does_not_keep_a_run_running(jobs: Any) -> None:
+    jobs.create(
+        """
+        import subprocess, sys
+        daemon = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(20)"],
+            start_new_session=True)
+        print("daemon", daemon.pid, flush=True)
+        sys.exit("on purpose")
+        """
+    )
+    run_id = jobs.start()
+    daemon = int(jobs.wait_for_line(run_id, "daemon "))
+    run = jobs.wait(run_id)
+    assert alive(daemon)
+    os.kill(daemon, signal.SIGKILL)
+    assert run["JobRunState"] == "FAILED"
+    assert "on purpose" in run["ErrorMessage"]
 
 
 def test_a_run_that_takes_too_long_is_ended(jobs: Any) -> None:
