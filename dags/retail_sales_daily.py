@@ -77,7 +77,7 @@ with DAG(
             else:
                 operators.PostgresToS3ParquetOperator(
                     task_id=f"extract_{each.dataset}",
-                    secret_id=STACK.secret_id(each.source.secret),
+                    secret_id=STACK.secret_id(str(each.source.secret)),
                     contract=each,
                     days=opened.output["days"],
                     time_zone=LAKE.time_zone,

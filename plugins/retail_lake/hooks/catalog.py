@@ -49,10 +49,15 @@ class CatalogHook(AwsBaseHook):
         kwargs["client_type"] = "glue"
         super().__init__(*args, **kwargs)
 
+    @property
+    def client(self) -> Any:
+        """The boto3 client."""
+        return self.get_conn()
+
     def table(self, database: str, name: str) -> dict[str, Any]:
         """Return the table with its VersionId; AirflowException naming it if it does not exist."""
         try:
-            return dict(self.get_conn().get_table(DatabaseName=database, Name=name)["Table"])
+            return dict(self.client.get_table(DatabaseName=database, Name=name)["Table"])
         except ClientError as error:
             if error_code(error) == "EntityNotFoundException":
                 raise AirflowException(
@@ -63,7 +68,7 @@ class CatalogHook(AwsBaseHook):
     def has_table(self, database: str, name: str) -> bool:
         """Say whether the table exists."""
         try:
-            self.get_conn().get_table(DatabaseName=database, Name=name)
+            self.client.get_table(DatabaseName=database, Name=name)
         except ClientError as error:
             if error_code(error) == "EntityNotFoundException":
                 return False
@@ -81,7 +86,7 @@ class CatalogHook(AwsBaseHook):
         }
         if expression:
             request["Expression"] = expression
-        pages = self.get_conn().get_paginator("get_partitions").paginate(**request)
+        pages = self.client.get_paginator("get_partitions").paginate(**request)
         return [_partition(item) for page in pages for item in page["Partitions"]]
 
     def locations(
@@ -92,7 +97,7 @@ class CatalogHook(AwsBaseHook):
         for chunk in _chunks([{"Values": list(item)} for item in values], GET_BATCH):
             wanted = chunk
             while wanted:
-                answer = self.get_conn().batch_get_partition(
+                answer = self.client.batch_get_partition(
                     DatabaseName=database, TableName=name, PartitionsToGet=wanted
                 )
                 for item in map(_partition, answer["Partitions"]):
@@ -111,7 +116,7 @@ class CatalogHook(AwsBaseHook):
         descriptor = self.table(database, name)["StorageDescriptor"]
         created = 0
         for chunk in _chunks(partitions, CREATE_BATCH):
-            answer = self.get_conn().batch_create_partition(
+            answer = self.client.batch_create_partition(
                 DatabaseName=database,
                 TableName=name,
                 PartitionInputList=[
@@ -173,7 +178,7 @@ class CatalogHook(AwsBaseHook):
         changed["StorageDescriptor"] = {**table["StorageDescriptor"], "Location": location}
         changed["Parameters"] = {**table.get("Parameters", {}), **(parameters or {})}
         try:
-            self.get_conn().update_table(
+            self.client.update_table(
                 DatabaseName=database, TableInput=changed, VersionId=str(table["VersionId"])
             )
         except ClientError as error:
@@ -188,7 +193,7 @@ class CatalogHook(AwsBaseHook):
     def drop_table(self, database: str, name: str) -> None:
         """Remove a table's metadata; its files stay. A table that is gone already is fine."""
         try:
-            self.get_conn().delete_table(DatabaseName=database, Name=name)
+            self.client.delete_table(DatabaseName=database, Name=name)
         except ClientError as error:
             if error_code(error) != "EntityNotFoundException":
                 raise

@@ -37,11 +37,16 @@ class DocumentsHook(S3Hook):
             kwargs["config"] = ADAPTIVE_RETRIES
         super().__init__(*args, **kwargs)
 
+    @property
+    def client(self) -> Any:
+        """The boto3 client."""
+        return self.get_conn()
+
     def read_text(self, uri: str) -> str:
         """Return the UTF-8 text of an object; AirflowException naming it if there is none."""
         bucket, key = split_uri(uri)
         try:
-            body = self.get_conn().get_object(Bucket=bucket, Key=key)["Body"].read()
+            body = self.client.get_object(Bucket=bucket, Key=key)["Body"].read()
         except ClientError as error:
             if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
                 raise AirflowException(f"{uri} does not exist") from error
@@ -58,7 +63,7 @@ class DocumentsHook(S3Hook):
     def write_text(self, uri: str, text: str, content_type: str = "application/json") -> None:
         """Put the text as one object (atomic: readers see the old or the new one)."""
         bucket, key = split_uri(uri)
-        self.get_conn().put_object(
+        self.client.put_object(
             Bucket=bucket, Key=key, Body=text.encode("utf-8"), ContentType=content_type
         )
 
@@ -76,7 +81,7 @@ class DocumentsHook(S3Hook):
     def objects(self, prefix_uri: str) -> list[StoredObject]:
         """List every object under a prefix, sorted by key."""
         bucket, prefix = split_uri(prefix_uri)
-        paginator = self.get_conn().get_paginator("list_objects_v2")
+        paginator = self.client.get_paginator("list_objects_v2")
         found = [
             StoredObject(item["Key"], item["Size"], item["ETag"].strip('"'))
             for page in paginator.paginate(Bucket=bucket, Prefix=prefix)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Sequence
-from io import BufferedReader
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException
@@ -10,6 +9,8 @@ from airflow.sdk.exceptions import AirflowException
 from retail_lake.hooks.snapshot import ExtractColumn
 
 if TYPE_CHECKING:
+    from io import BufferedReader
+
     import pyarrow as pa
 
 BLOCK_BYTES = 1024 * 1024  # of CSV, parsed at once; Arrow reads up to 32 blocks ahead
@@ -35,7 +36,7 @@ def arrow_schema(columns: Sequence[ExtractColumn]) -> "pa.Schema":
 
 
 def write_parquet(
-    source: BufferedReader,
+    source: "BufferedReader[Any]",
     sink: Any,
     columns: Sequence[ExtractColumn],
     progress: Callable[[int], None] = lambda rows: None,
@@ -82,7 +83,7 @@ def write_parquet(
     return written
 
 
-def _batches(source: BufferedReader, schema: "pa.Schema") -> Any:
+def _batches(source: "BufferedReader[Any]", schema: "pa.Schema") -> Any:
     from pyarrow import csv
 
     if not source.peek(1):  # no rows: Arrow takes an empty CSV for an error

@@ -149,11 +149,9 @@ class ReleaseAthenaOperator(AthenaOperator):
 
     def rows(self, execution: dict[str, Any]) -> list[dict[str, str | None]]:
         """Return the result of a SELECT: one dict per row, every value as text, NULL as None."""
-        pages = (
-            self.hook.get_conn()
-            .get_paginator("get_query_results")
-            .paginate(QueryExecutionId=execution["QueryExecutionId"])
-        )
+        client: Any = self.hook.get_conn()
+        paginator = client.get_paginator("get_query_results")
+        pages = paginator.paginate(QueryExecutionId=execution["QueryExecutionId"])
         lines = [
             [cell.get("VarCharValue") for cell in row["Data"]]
             for page in pages

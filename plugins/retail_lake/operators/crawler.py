@@ -50,7 +50,7 @@ class ReleaseCrawlerOperator(GlueCrawlerOperator):
         self.patience = patience
         self.crawl_timeout = crawl_timeout
 
-    def execute(self, context: Any) -> dict[str, str]:
+    def execute(self, context: Any) -> Any:
         """Start a crawl, or wait for the running one first.
 
         Returns:
@@ -62,7 +62,7 @@ class ReleaseCrawlerOperator(GlueCrawlerOperator):
             self._wait(context, None, "start_after_other", {})
         return self._start(context)
 
-    def start_after_other(self, context: Any, event: dict[str, str]) -> dict[str, str]:
+    def start_after_other(self, context: Any, event: dict[str, str]) -> Any:
         """Start our crawl now that the other one has ended, however it ended."""
         if event["event"] == "timeout":
             raise AirflowException(
@@ -73,8 +73,8 @@ class ReleaseCrawlerOperator(GlueCrawlerOperator):
 
     def execute_complete(
         self, context: Any, event: dict[str, Any] | None = None, after: str = ""
-    ) -> dict[str, str]:
-        """Require that our own crawl succeeded."""
+    ) -> Any:
+        """Require that our own crawl succeeded; return its start and status."""
         crawl = event or {"event": "timeout", "state": "unknown"}
         if crawl["event"] == "timeout":
             raise AirflowException(
@@ -96,7 +96,7 @@ class ReleaseCrawlerOperator(GlueCrawlerOperator):
     def _crawl(self) -> dict[str, str]:
         return last_crawl(self.hook.glue_client.get_crawler(Name=self._name)["Crawler"])
 
-    def _start(self, context: Any) -> dict[str, str]:
+    def _start(self, context: Any) -> Any:
         before = self._crawl()["started"]
         try:
             self.hook.start_crawler(self._name)

@@ -101,7 +101,7 @@ class PostgresToS3ParquetOperator(AwsBaseOperator[DocumentsHook]):
         self.log.info(
             "%s: rows with %s in [%s, %s)", self.extract.name, self.extract.time_column, start, end
         )
-        client = self.hook.get_conn()
+        client = self.hook.client
         target = MultipartObject(client, self.bucket, staging)
         try:
             with snapshot.csv(self.extract, start, end) as stream:
@@ -142,7 +142,8 @@ class PostgresToS3ParquetOperator(AwsBaseOperator[DocumentsHook]):
         hook = AwsBaseHook(
             aws_conn_id=self.aws_conn_id, client_type="secretsmanager", config=ADAPTIVE_RETRIES
         )
-        text = hook.get_conn().get_secret_value(SecretId=self.secret_id)["SecretString"]
+        client: Any = hook.get_conn()
+        text = client.get_secret_value(SecretId=self.secret_id)["SecretString"]
         mask_secret(text)
         secret = json.loads(text)
         mask_secret(secret.get("password"))

@@ -134,7 +134,7 @@ class ReleaseGlueJobOperator(GlueJobOperator):
             and `partitions` (how many were listed).
         """
         run_id = validate_execute_complete_event(event)["run_id"]
-        run = self.hook.conn.get_job_run(JobName=self.job_name, RunId=run_id)["JobRun"]
+        run = self._client.get_job_run(JobName=self.job_name, RunId=run_id)["JobRun"]
         state = run["JobRunState"]
         if state in ACTIVE:
             raise AirflowException(
@@ -163,6 +163,10 @@ class ReleaseGlueJobOperator(GlueJobOperator):
             "partitions": partitions,
         }
 
+    @property
+    def _client(self) -> Any:
+        return self.hook.conn
+
     def _token(self, ti: Any, try_number: int) -> str:
         arguments = json.dumps(self.script_args, sort_keys=True)
         return attempt_token(ti, try_number, self.release, self.job_name, arguments)[:16]
@@ -171,7 +175,7 @@ class ReleaseGlueJobOperator(GlueJobOperator):
         token = self._token(ti, ti.try_number)
         arguments = {**self.script_args, "--run_token": token}
         try:
-            answer = self.hook.conn.start_job_run(
+            answer = self._client.start_job_run(
                 JobName=self.job_name, Arguments=arguments, **self.run_job_kwargs
             )
         except ClientError as error:
@@ -189,7 +193,7 @@ class ReleaseGlueJobOperator(GlueJobOperator):
         return str(answer["JobRunId"])
 
     def _recent_runs(self) -> list[dict[str, Any]]:
-        pages = self.hook.conn.get_paginator("get_job_runs").paginate(
+        pages = self._client.get_paginator("get_job_runs").paginate(
             JobName=self.job_name,
             PaginationConfig={"MaxItems": LOOK_UP_PAGES * PAGE, "PageSize": PAGE},
         )
@@ -218,10 +222,10 @@ class ReleaseGlueJobOperator(GlueJobOperator):
 
     def _stop(self, run_ids: list[str]) -> None:
         self.log.info("Stopping runs of a cleared attempt: %s", run_ids)
-        self.hook.conn.batch_stop_job_run(JobName=self.job_name, JobRunIds=run_ids)
+        self._client.batch_stop_job_run(JobName=self.job_name, JobRunIds=run_ids)
         for _ in range(60):
             states = {
-                self.hook.conn.get_job_run(JobName=self.job_name, RunId=run_id)["JobRun"][
+                self._client.get_job_run(JobName=self.job_name, RunId=run_id)["JobRun"][
                     "JobRunState"
                 ]
                 for run_id in run_ids

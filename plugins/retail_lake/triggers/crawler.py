@@ -52,7 +52,7 @@ class CrawlFinishedTrigger(BaseTrigger):
         attempts: int = 720,
         aws_conn_id: str | None = "aws_default",
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.crawler_name = crawler_name
         self.after = after
         self.delay = delay
@@ -74,13 +74,19 @@ class CrawlFinishedTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event with the crawl's state, start, status and error."""
-        hook = GlueCrawlerHook(aws_conn_id=self.aws_conn_id, config=ADAPTIVE_RETRIES)
+        hook: Any = GlueCrawlerHook(  # type: ignore[no-untyped-call]
+            aws_conn_id=self.aws_conn_id, config=ADAPTIVE_RETRIES
+        )
         async with await hook.get_async_conn() as client:
             for _ in range(self.attempts):
                 answer = await client.get_crawler(Name=self.crawler_name)
                 crawl = last_crawl(answer["Crawler"])
                 if is_finished(crawl, self.after):
-                    yield TriggerEvent({**crawl, "event": "finished"})
+                    yield _event(crawl, "finished")
                     return
                 await asyncio.sleep(self.delay)
-        yield TriggerEvent({**crawl, "event": "timeout"})
+        yield _event(crawl, "timeout")
+
+
+def _event(crawl: dict[str, str], event: str) -> TriggerEvent:
+    return TriggerEvent({**crawl, "event": event})  # type: ignore[no-untyped-call]
