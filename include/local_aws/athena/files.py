@@ -15,10 +15,17 @@ LISTING_THREADS = 8
 
 @dataclass(frozen=True)
 class Partition:
-    """A registered partition: its values in key order (None: NULL), and the folder of its files."""
+    """A registered partition.
+
+    Attributes:
+        values: one per key, in order; None is NULL.
+        location: folder of its files.
+        columns: (name, Hive type) pairs that it declares itself, often those of the table.
+    """
 
     values: tuple[str | None, ...]
     location: str
+    columns: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,10 @@ def partitions_of(table: Table, glue: Glue) -> list[Partition]:
             if _library(own) not in {"", _library(storage)}:
                 raise not_supported(f"partitions of {table.qualified} in different formats")
             values = tuple(None if v == NULL_PARTITION else v for v in entry["Values"])
-            found.append(Partition(values, own.get("Location", "")))
+            declared = tuple(
+                (c["Name"].lower(), c.get("Type", "")) for c in own.get("Columns") or []
+            )
+            found.append(Partition(values, own.get("Location", ""), declared))
         if not page.get("NextToken"):
             return sorted(found, key=lambda p: tuple(v or "" for v in p.values))
         request["NextToken"] = page["NextToken"]

@@ -34,6 +34,7 @@ ALLOWED_BY_NAME = frozenset({
     "url_decode",
 })  # fmt: skip
 RENAMED = {"to_utf8": "encode"}
+STRFTIME = ("Y", "m", "d", "H", "M", "S", "f", "y", "B", "b", "a", "A", "j", "-d", "-m", "I", "p")
 JODA = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S", "SSS": "%g",
         "yy": "%y", "D": "%-j", "EEEE": "%A", "EEE": "%a", "MMM": "%b", "MMMM": "%B"}  # fmt: skip
 
@@ -132,6 +133,8 @@ def exact_distinct(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
 
 def exact_quantile(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
     """approx_percentile: the exact discrete quantile."""
+    if node.args.get("accuracy") or node.args.get("weight"):
+        raise not_supported("approx_percentile with weights or accuracy")
     return call("quantile_disc", node.this, node.args["quantile"])
 
 
@@ -218,6 +221,17 @@ def typeof(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
     return exp.Literal.string(to_trino(known(node.this, type_of, "typeof")))
 
 
+def strftime_pattern(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
+    """Let date_format and date_parse through with patterns that strftime has too."""
+    pattern = node.args.get("format")
+    if not isinstance(pattern, exp.Literal):
+        raise not_supported("date_format and date_parse with a pattern that is not a literal")
+    unknown = set(re.findall(r"%(-?.)", pattern.name)) - set(STRFTIME)
+    if unknown:
+        raise not_supported(f"date_format and date_parse with the pattern {pattern.sql('athena')}")
+    return None
+
+
 def named(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
     """A function that sqlglot knows by name only."""
     name = str(node.this).lower()
@@ -245,6 +259,8 @@ FUNCTION_RULES: dict[type[exp.Expr], Rule] = {
     exp.RegexpExtract: regexp_extract,
     exp.RegexpReplace: regexp_replace,
     exp.SplitPart: split_part,
+    exp.StrToTime: strftime_pattern,
+    exp.TimeToStr: strftime_pattern,
     exp.ApproxDistinct: exact_distinct,
     exp.ApproxQuantile: exact_quantile,
     exp.Bracket: subscript,

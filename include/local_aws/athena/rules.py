@@ -98,6 +98,8 @@ def _family(kind: str) -> str:
         return "number"
     if kind.startswith("TIMESTAMP") or kind == "DATE":
         return "time"
+    if kind.endswith("]"):
+        return "array"
     return kind.partition("(")[0]
 
 

@@ -130,6 +130,7 @@ class Runner:
             engine = Engine(self._context, scratch, 1 if statement.kind in WRITERS else 2)
             with self._lock:
                 self._running[identity] = engine
+            self._require_running(identity)
             session = Session(
                 id=identity,
                 statement=statement,
@@ -188,6 +189,12 @@ class Runner:
                 "ErrorMessage": reason,
             }
         self._end(execution, state, reason, details)
+
+    def _require_running(self, identity: str) -> None:
+        """Give up on an execution that was stopped before `stop` could find its engine."""
+        found = self._store.get(identity)
+        if found and found[0]["Status"]["State"] != "RUNNING":
+            raise QueryCancelled("Query cancelled by user")
 
     def _end(
         self,

@@ -9,11 +9,11 @@ from sqlglot import exp
 from include.local_aws.athena.engine import Engine
 from include.local_aws.athena.errors import QueryError
 from include.local_aws.athena.files import File, Partition, list_files, partitions_of
-from include.local_aws.athena.formats import format_of, relation
+from include.local_aws.athena.formats import format_of, readable, relation
 from include.local_aws.athena.pruning import Needs, needs
 from include.local_aws.athena.relations import Glue, Table
 from include.local_aws.athena.translation import Translation
-from include.local_aws.athena.types import literal, quoted
+from include.local_aws.athena.types import from_hive, literal, quoted, to_hive
 
 SMALL_BYTES = 4 * 1024 * 1024
 """A text table up to this size is read once, first, and decides which partitions a join needs."""
@@ -48,6 +48,8 @@ class Scans:
             table = translation.scans[name]
             numbers = self._numbers(name, table, needed.get(name))
             chosen = [(number, self._partitions[name][number]) for number in numbers]
+            for _, partition in chosen:
+                _require_same_types(table, partition)
             files = list_files(self._s3, chosen)
             self._create(name, table, files, small=name in joined)
 
@@ -128,6 +130,27 @@ class Scans:
             self._materialised.add(name)
         else:
             self._engine.run(f"CREATE TEMP VIEW {name} AS {select}")
+
+
+def _require_same_types(table: Table, partition: Partition) -> None:
+    """Refuse a partition whose own column types cannot be read as the table's.
+
+    Raises:
+        QueryError: HIVE_PARTITION_SCHEMA_MISMATCH.
+    """
+    expected = {column.name: column.type for column in table.columns}
+    for name, kind in partition.columns:
+        want = expected.get(name)
+        if want is None or want == "VARCHAR" or readable(from_hive(kind), want):
+            continue
+        values = "/".join(str(value) for value in partition.values)
+        text = (
+            "There is a mismatch between the table and partition schemas. The types are "
+            f"incompatible and cannot be coerced. The column '{name}' in table "
+            f"'{table.qualified}' is declared as type '{to_hive(want)}', but partition "
+            f"'{values}' declared column '{name}' as type '{kind}'."
+        )
+        raise QueryError("HIVE_PARTITION_SCHEMA_MISMATCH", text)
 
 
 def _columns(item: exp.Expr, alias: str) -> set[str]:

@@ -177,7 +177,7 @@ def engine(context: Context, bucket: str, unique: str) -> Iterator[Athena]:
 
 @pytest.fixture
 def sales(engine: Athena) -> Athena:
-    """An Athena with `sales`: 3 days × 4 rows of Parquet, partitioned by sale_date and release."""
+    """An Athena with `sales`: 3 days of 4 rows in Parquet, partitioned by sale_date and release."""
     engine.table(
         "sales",
         [("id", "bigint"), ("product", "string"), ("quantity", "int"), ("amount", "decimal(18,2)")],

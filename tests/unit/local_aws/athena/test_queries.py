@@ -1,8 +1,11 @@
 """SELECT over catalog tables: only registered partitions, declared types, true bytes."""
 
+# ruff: noqa: E501 - statements and what they give read best on one line
+
 import gzip
 
 import pyarrow as pa
+import pytest
 
 from tests.unit.local_aws.athena.conftest import JSON, Athena
 
@@ -235,3 +238,61 @@ def test_computed_columns_are_named_by_position(sales: Athena) -> None:
         "QueryExecutionId"
     ]
     assert sales.result(identity) == [("id", "_col1", "_col2")]
+
+
+def test_two_columns_of_one_name_are_both_given(sales: Athena) -> None:
+    execution = sales.run(
+        "SELECT a.id, b.id FROM sales a JOIN sales b ON a.id = b.id + 1 AND a.id = 11"
+    )
+    assert sales.result(execution["QueryExecutionId"]) == [("id", "id"), ("11", "10")]
+
+
+def test_a_partition_of_other_types_is_refused_when_it_is_read(sales: Athena) -> None:
+    described = sales.glue("GetTable", DatabaseName=sales.database, Name="sales")["Table"]
+    storage = {
+        **described["StorageDescriptor"],
+        "Columns": [{"Name": "quantity", "Type": "string"}],
+        "Location": f"s3://{sales.bucket}/none",
+    }
+    sales.glue(
+        "CreatePartition",
+        DatabaseName=sales.database,
+        TableName="sales",
+        PartitionInput={"Values": ["2024-06-01", "r1"], "StorageDescriptor": storage},
+    )
+    assert sales.fails("SELECT count(*) FROM sales").startswith("HIVE_PARTITION_SCHEMA_MISMATCH")
+    assert sales.rows("SELECT count(*) FROM sales WHERE sale_date < DATE '2024-06-01'") == [("12",)]
+
+
+CONDITIONS = [
+    "s.sale_date = DATE '2024-05-02'",
+    "s.sale_date <> DATE '2024-05-02' OR s.quantity = 2",
+    "NOT (s.sale_date < DATE '2024-05-02' AND s.id > 0)",
+    "s.sale_date IN (SELECT max(sale_date) FROM sales)",
+    "EXISTS (SELECT 1 FROM days d WHERE d.day = s.sale_date AND d.keep)",
+    "coalesce(s.sale_date, DATE '2000-01-01') > DATE '2024-05-01' AND s.release LIKE 'r%'",
+    "(SELECT d.keep FROM days d WHERE d.day = s.sale_date)",
+]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "sales s",
+        "(SELECT * FROM sales UNION ALL SELECT * FROM sales) s",
+        "(SELECT DISTINCT * FROM sales) s",
+        "(SELECT * FROM sales ORDER BY id LIMIT 7) s",
+        "sales s LEFT JOIN days d ON d.day = s.sale_date AND d.keep",
+        "sales s JOIN days d ON d.day = s.sale_date AND d.keep",
+        "days d RIGHT JOIN sales s ON d.day = s.sale_date AND s.sale_date > DATE '2024-05-01'",
+    ],
+)
+def test_pruning_never_changes_a_result(sales: Athena, source: str) -> None:
+    """The same rows in a table without partitions, where nothing can be pruned, are the oracle."""
+    sales.table("days", [("day", "date"), ("keep", "boolean")], serde=JSON)
+    days = [("2024-05-01", "false"), ("2024-05-02", "true"), ("2024-05-03", "true")]
+    sales.put("days/d", "".join(f'{{"day": "{day}", "keep": {keep}}}\n' for day, keep in days))
+    sales.run("CREATE TABLE flat AS SELECT * FROM sales ORDER BY id")
+    for condition in CONDITIONS:
+        query = f"SELECT count(*), sum(s.id), sum(s.amount) FROM {source} WHERE {condition}"
+        assert sales.rows(query) == sales.rows(query.replace("sales", "flat")), query

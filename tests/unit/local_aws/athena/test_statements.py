@@ -4,6 +4,8 @@ The answers are those of Trino's documentation and source; REFUSED marks what At
 refuse by name, FAILS what Athena fails too.
 """
 
+# ruff: noqa: E501, DTZ001 - statements read best on one line; Trino's timestamps have no zone
+
 import datetime as dt
 from decimal import Decimal
 from pathlib import Path
