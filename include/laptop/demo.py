@@ -56,8 +56,13 @@ def show(laptop: Laptop, count: int) -> int:
         print(
             f"\n{day}  delivered; {'scheduled' if waiting else 'triggered'} run {run}", flush=True
         )
+        delivered = time.monotonic()
         runs.succeed(run, RUN_SECONDS)
-        wrong += accounting(runs.returned(run, "report"), truth, day, first_time)
+        seconds = time.monotonic() - delivered
+        report = runs.returned(run, "report")
+        wrong += accounting(report, truth, day, first_time)
+        scanned = ", ".join(f"{name} {size:,}" for name, size in report["bytes_scanned"].items())
+        print(f"bytes scanned: {scanned}\npublished {seconds:.0f} s after the delivery")
     wrong += totals(laptop.outputs()["AnalystsWorkgroup"], truth)
     print("\nsha256 of the published files, all days")
     for table, digest in sorted(Published.now().digests().items()):
@@ -119,8 +124,6 @@ def accounting(
         file = str(entry["source_file"]).rsplit("/", 1)[1]
         rows.append([entry["dataset"], file, *(str(entry[name]) for name in LEDGER)])
     print(queries.as_table(columns, rows))
-    scanned = ", ".join(f"{name} {size:,}" for name, size in report["bytes_scanned"].items())
-    print(f"bytes scanned by Athena: {scanned}; the run took {report['seconds']:.0f} s")
     return compare_ledger(report["ledger"], planted, exact=first_time)
 
 
