@@ -265,6 +265,7 @@ def test_a_partition_of_other_types_is_refused_when_it_is_read(sales: Athena) ->
 
 
 CONDITIONS = [
+    "coalesce(s.sale_date, DATE '2024-05-01') = DATE '2024-05-01'",
     "s.sale_date = DATE '2024-05-02'",
     "s.sale_date <> DATE '2024-05-02' OR s.quantity = 2",
     "NOT (s.sale_date < DATE '2024-05-02' AND s.id > 0)",
@@ -280,7 +281,8 @@ CONDITIONS = [
     [
         "sales s",
         "(SELECT * FROM sales UNION ALL SELECT * FROM sales) s",
-        "(SELECT DISTINCT * FROM sales) s",
+        "days d LEFT JOIN sales s ON s.sale_date = d.day",
+        "sales s FULL JOIN days d ON d.day = s.sale_date AND d.keep",
         "(SELECT * FROM sales ORDER BY id LIMIT 7) s",
         "sales s LEFT JOIN days d ON d.day = s.sale_date AND d.keep",
         "sales s JOIN days d ON d.day = s.sale_date AND d.keep",
