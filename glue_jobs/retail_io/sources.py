@@ -74,7 +74,7 @@ def read_clean(
 def _json_lines(spark: SparkSession, contract: Contract, paths: list[str], root: str) -> DataFrame:
     """One JSON object per line. Numbers are put in quotes first, so none becomes a float."""
     lines = _lines(spark, contract, paths, root).where(F.btrim("raw", F.lit(_BLANKS)) != "")
-    lines = lines.withColumn("raw", F.regexp_replace("raw", r"\r\z", ""))
+    lines = lines.withColumn("raw", F.expr(r"trim(TRAILING '\r' FROM raw)"))
     quoted = F.regexp_replace(F.btrim("raw", F.lit(_BLANKS)), _STRINGS_AND_NUMBERS, '"$1$2"')
     names = ", ".join(f"`{column.source}`: string" for column in contract.delivered_columns)
     # The envelope makes whatever follows the object on its line an error, not a silent loss.

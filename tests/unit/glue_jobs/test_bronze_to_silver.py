@@ -242,7 +242,8 @@ def test_money_equals_duckdbs_and_bytes_do_not_depend_on_order(
         lake_folder.put("wholesale_invoices", day, "a.csv", generated_invoices(day, seed, 400))
         orders = "".join(order(n, timestamp=f"{day}T10:00:00") for n in range(50))
         lake_folder.put("ecommerce_orders", day, "a.jsonl", orders)
-        lake_folder.put("ecommerce_orders", day, "b.jsonl", orders)
+        more = order(99, timestamp=f"{day}T11:00:00")  # Spark reads the larger file first
+        lake_folder.put("ecommerce_orders", day, "b.jsonl", orders + more)
 
     lake_folder.build(spark, lake, *days)
     oracle = ORACLE.format(files=f"{lake_folder.root}/bronze/wholesale_invoices/*/*.csv")
@@ -256,6 +257,12 @@ def test_money_equals_duckdbs_and_bytes_do_not_depend_on_order(
         "SELECT sum(duplicates), sum(rows_in - silver - quarantined - duplicates) FROM run_ledger "
         "WHERE dataset = 'ecommerce_orders'"
     ) == [(100, 0)]
+
+    for file in lake_folder.folder("clean_ecommerce_orders").rglob("*.parquet"):
+        rows = pq.read_table(file, columns=["source_file", "source_row"], partitioning=None)
+        places = [(row["source_file"], row["source_row"]) for row in rows.to_pylist()]
+        assert places == sorted(places)
+        assert len(places) == 101
 
     for entries in lake_folder.files.values():
         entries.reverse()
