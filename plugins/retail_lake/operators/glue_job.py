@@ -163,6 +163,11 @@ class ReleaseGlueJobOperator(GlueJobOperator):
             "partitions": partitions,
         }
 
+    def on_kill(self) -> None:
+        """Stop the run that this process has started and not yet handed to the triggerer."""
+        if self._job_run_id:
+            super().on_kill()
+
     @property
     def _client(self) -> Any:
         return self.hook.conn

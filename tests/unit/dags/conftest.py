@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 # Airflow reads these when it is first imported.
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
+os.environ.setdefault("AIRFLOW_HOME", f"{tempfile.gettempdir()}/retail-lake-tests-{os.getpid()}")
 os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 os.environ.setdefault("AIRFLOW_CONN_AWS_DEFAULT", "aws://")
 
@@ -20,6 +21,13 @@ from airflow.dag_processing.dagbag import DagBag
 from include.lake import deployment
 
 DAGS = Path(__file__).parents[3] / "dags"
+
+
+def pytest_unconfigure() -> None:
+    """Remove the AIRFLOW_HOME that only these tests had."""
+    home = Path(os.environ["AIRFLOW_HOME"])
+    if home.name == f"retail-lake-tests-{os.getpid()}":
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def sample_deployment() -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """A real S3, Glue catalog and PostgreSQL for the operators, and a task instance to run them as."""
 
 import asyncio
+import json
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -16,7 +18,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 # Airflow reads these when it is first imported.
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
+os.environ.setdefault("AIRFLOW_HOME", f"{tempfile.gettempdir()}/retail-lake-tests-{os.getpid()}")
 os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 os.environ.setdefault("AIRFLOW_CONN_AWS_DEFAULT", "aws://")
 
@@ -26,9 +28,21 @@ import pytest
 from airflow.sdk.exceptions import TaskDeferred
 from airflow.sdk.module_loading import import_string
 
+from include.lake import layout
+from include.lake.contracts import load_lake
+from tests.unit.plugins.tills import DDL, make_operator
+from tests.unit.plugins.world import MART, PARQUET, World
+
 ROOT = Path(__file__).parents[3]
 GLUE_PYTHON = ROOT / ".venv-glue" / "bin" / "python"
 START_SECONDS = 60
+
+
+def pytest_unconfigure() -> None:
+    """Remove the AIRFLOW_HOME that only these tests had."""
+    home = Path(os.environ["AIRFLOW_HOME"])
+    if home.name == f"retail-lake-tests-{os.getpid()}":
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def free_port() -> int:
@@ -174,6 +188,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any
     command += ["--state", str(folder / "state"), "--password-file", str(password_file)]
     with service(command, folder / "postgres.log", healthy):
         yield secret
+    moved = folder / "state" / "moved-to"  # where root lets the server keep its data
+    if moved.exists():
+        shutil.rmtree(moved.read_text().strip(), ignore_errors=True)
 
 
 def connect(secret: dict[str, Any]) -> Any:
@@ -203,6 +220,15 @@ class TaskInstance(SimpleNamespace):
         return self.xcoms.get((task_ids or self.task_id, key))
 
 
+async def first_event(trigger: Any) -> Any:
+    """Wait for a trigger to fire, as the triggerer does."""
+    events = trigger.run()
+    try:
+        return await anext(events)
+    finally:
+        await events.aclose()
+
+
 def complete(operator: Any, context: dict[str, Any]) -> Any:
     """Execute an operator as the worker and the triggerer would, to its end."""
     try:
@@ -212,7 +238,7 @@ def complete(operator: Any, context: dict[str, Any]) -> Any:
     while True:
         classpath, arguments = deferral.trigger.serialize()
         trigger = import_string(classpath)(**arguments)
-        event = asyncio.run(anext(aiter(trigger.run())))
+        event = asyncio.run(first_event(trigger))
         method = getattr(operator, deferral.method_name)
         try:
             return method(context, event=event.payload, **(deferral.kwargs or {}))
@@ -235,3 +261,41 @@ def context() -> dict[str, Any]:
         log_url="http://airflow/log",
     )
     return {"ti": ti, "run_id": ti.run_id}
+
+
+@pytest.fixture
+def world(database: str, bucket: str, client: Callable[[str], Any], context: Any) -> World:
+    """An empty lake: the pointer names nothing."""
+    lake = SimpleNamespace(
+        time_zone="Europe/London",
+        bronze_database=database,
+        silver_database=database,
+        max_lateness_days=3,
+        contracts=tuple(
+            each for each in load_lake().contracts if each.dataset == "ecommerce_orders"
+        ),
+    )
+    made = World(bucket, database, lake, client("glue"), client("s3"), context)
+    empty = f"s3://{bucket}/{layout.EMPTY_POINTER_PREFIX}"
+    made.table("published", {}, {"Columns": [], "Location": empty})
+    made.table(MART, {"sale_date": "date", "release": "string"}, PARQUET)
+    return made
+
+
+@pytest.fixture
+def tills(postgres: dict[str, Any], client: Callable[[str], Any]) -> Iterator[Any]:
+    """A cursor on the till database with an empty table, whose secret `tills` is stored."""
+    secrets = client("secretsmanager")
+    if not any(item["Name"] == "tills" for item in secrets.list_secrets()["SecretList"]):
+        secrets.create_secret(Name="tills", SecretString=json.dumps(postgres))
+    connection = connect(postgres)
+    with connection.cursor() as cursor:
+        cursor.execute(DDL)
+        yield cursor
+    connection.close()
+
+
+@pytest.fixture
+def operator(bucket: str) -> Any:
+    """The operator on the fresh bucket, for 30 March 2025 (23 hours in London)."""
+    return make_operator(bucket)

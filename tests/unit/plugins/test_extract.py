@@ -1,131 +1,19 @@
 """The extract against a real PostgreSQL and a real S3 API: exact, atomic, repeatable."""
 
-import io
 import json
 import threading
-from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import psycopg2
 import pyarrow as pa
 import pytest
 from airflow.sdk.exceptions import AirflowException
-from pyarrow import parquet as pq
 
 from retail_lake.hooks import multipart, parquet
-from retail_lake.hooks.snapshot import Extract, ExtractColumn
-from retail_lake.operators import extract as module
-from retail_lake.operators.extract import PostgresToS3ParquetOperator, day_bounds
-from tests.unit.plugins.conftest import connect
-
-TABLE = "public.tills"
-COLUMNS = (
-    ExtractColumn("id", "string"),
-    ExtractColumn("sold_at", "timestamp"),
-    ExtractColumn("note", "string"),
-    ExtractColumn("amount", "decimal", 18, 2),
-    ExtractColumn("quantity", "integer"),
-    ExtractColumn("day", "date"),
-    ExtractColumn("is_return", "boolean"),
-)
-EXTRACT = Extract("public", "tills", COLUMNS, ("id",), "sold_at")
-DDL = """
-DROP TABLE IF EXISTS public.tills;
-CREATE TABLE public.tills (
-  id text PRIMARY KEY, sold_at timestamptz NOT NULL, note text, amount numeric(18,2),
-  quantity integer, day date, is_return boolean, secret_column text)
-"""
-
-
-@pytest.fixture
-def tills(postgres: dict[str, Any], client: Callable[[str], Any]) -> Iterator[Any]:
-    """A cursor on the till database with an empty table, whose secret `tills` is stored."""
-    secrets = client("secretsmanager")
-    if not any(item["Name"] == "tills" for item in secrets.list_secrets()["SecretList"]):
-        secrets.create_secret(Name="tills", SecretString=json.dumps(postgres))
-    connection = connect(postgres)
-    with connection.cursor() as cursor:
-        cursor.execute(DDL)
-        yield cursor
-    connection.close()
-
-
-@pytest.fixture
-def operator(bucket: str) -> PostgresToS3ParquetOperator:
-    """The operator on the fresh bucket, for 30 March 2025 (23 hours in London)."""
-    return make_operator(bucket)
-
-
-class Layout:
-    """Keys like the lake's."""
-
-    def extract_staging_key(self, token: str) -> str:
-        return f"staging/{token}.parquet"
-
-    def extract_key(self, dataset: str, day: date, sha16: str) -> str:
-        return f"bronze/{dataset}/ingest_date={day}/{sha16}.parquet"
-
-    def extract_manifest_key(self, dataset: str, day: date, sha16: str) -> str:
-        return f"bronze/{dataset}/ingest_date={day}/_manifest-{sha16}.json"
-
-
-def contract(extract: Extract) -> Any:
-    """A contract that says what the extract says, with other names in silver."""
-    columns = [
-        SimpleNamespace(
-            source=column.name,
-            type=column.type,
-            precision=column.precision,
-            scale=column.scale,
-            primary_key=1 if column.name in extract.order_by else None,
-        )
-        for column in extract.columns
-    ]
-    return SimpleNamespace(
-        dataset="tills",
-        source=SimpleNamespace(
-            schema=extract.schema, table=extract.table, business_time="business_time"
-        ),
-        delivered_columns=columns,
-        column=lambda name: SimpleNamespace(source=extract.time_column),
-    )
-
-
-def make_operator(bucket: str, extract: Extract = EXTRACT) -> PostgresToS3ParquetOperator:
-    """Make the operator; `days` is the day of the clock change."""
-    return PostgresToS3ParquetOperator(
-        task_id="extract_tills",
-        secret_id="tills",
-        contract=contract(extract),
-        days=["2025-03-30"],
-        time_zone="Europe/London",
-        bucket=bucket,
-        layout=Layout(),
-    )
-
-
-def keys(s3: Any, bucket: str) -> list[str]:
-    """List every key of a bucket."""
-    return [item["Key"] for item in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
-
-
-def read(s3: Any, bucket: str, key: str) -> pa.Table:
-    """Read a Parquet object."""
-    return pq.read_table(io.BytesIO(s3.get_object(Bucket=bucket, Key=key)["Body"].read()))
-
-
-def insert(cursor: Any, *rows: tuple[Any, ...]) -> None:
-    """Insert rows of the seven read columns."""
-    for row in rows:
-        cursor.execute(
-            "INSERT INTO public.tills (id, sold_at, note, amount, quantity, day, is_return) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s)",
-            row,
-        )
+from retail_lake.operators.extract import day_bounds
+from tests.unit.plugins.tills import COLUMNS, insert, keys, read
 
 
 def test_values_are_exact(tills: Any, operator: Any, context: Any, client: Any) -> None:
@@ -286,91 +174,3 @@ def test_database_lost_in_the_middle_leaves_nothing(
     assert killed.is_set()
     assert keys(client("s3"), bucket) == []
     assert not client("s3").list_multipart_uploads(Bucket=bucket).get("Uploads")
-
-
-def test_drift_names_the_columns(tills: Any, operator: Any, context: Any) -> None:
-    """A missing and a retyped column stop the extract and are named."""
-    tills.execute(
-        "ALTER TABLE public.tills DROP COLUMN note, ALTER COLUMN quantity TYPE text, "
-        "ALTER COLUMN sold_at TYPE timestamp"
-    )
-    with pytest.raises(AirflowException) as raised:
-        operator.execute(context)
-    message = str(raised.value)
-    assert "note is missing" in message
-    assert "quantity is text, declared integer" in message
-    assert "sold_at is timestamp without time zone, declared timestamp" in message
-
-
-def test_value_that_does_not_fit_is_not_quoted(
-    tills: Any, operator: Any, context: Any, client: Any, bucket: str
-) -> None:
-    """A third decimal is refused, naming the column but not the value."""
-    tills.execute("ALTER TABLE public.tills ALTER COLUMN amount TYPE numeric")
-    insert(
-        tills, ("a", datetime(2025, 3, 30, 12, tzinfo=UTC), None, Decimal("77.123"), 1, None, None)
-    )
-    with pytest.raises(AirflowException) as raised:
-        operator.execute(context)
-    assert "amount: a value does not fit its declared type decimal(18,2)" in str(raised.value)
-    assert "77.123" not in str(raised.value)
-    assert keys(client("s3"), bucket) == []
-
-
-def test_session_can_only_read(postgres: dict[str, Any], tills: Any) -> None:
-    """The snapshot's transaction refuses to write."""
-    from retail_lake.hooks.snapshot import Snapshot
-
-    snapshot = Snapshot(postgres, "test")
-    with (
-        pytest.raises(psycopg2.errors.ReadOnlySqlTransaction),
-        snapshot.connection.cursor() as cursor,
-    ):
-        cursor.execute("DELETE FROM public.tills")
-    snapshot.close()
-
-
-def test_rows_that_move_meanwhile_are_not_seen(
-    tills: Any, operator: Any, context: Any, client: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Rows committed after the snapshot are not in the extract."""
-    noon = datetime(2025, 3, 30, 12, tzinfo=UTC)
-    insert(tills, ("a", noon, None, None, None, None, None))
-    original = module.Snapshot.require_types
-
-    def write_then_check(snapshot: Any, extract: Extract) -> None:
-        insert(tills, ("b", noon, None, None, None, None, None))
-        original(snapshot, extract)
-
-    monkeypatch.setattr(module.Snapshot, "require_types", write_then_check)
-    (result,) = operator.execute(context)
-    assert read(client("s3"), operator.bucket, result["file"])["id"].to_pylist() == ["a"]
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"order_by": ()}, "must name its key columns"),
-        ({"order_by": ("secret_column",)}, "must name its key columns"),
-        ({"time_column": "day"}, "must be a declared timestamp column"),
-    ],
-)
-def test_an_extract_without_order_or_instant_is_refused(
-    change: dict[str, Any], message: str
-) -> None:
-    """What would make the bytes or the day vague is refused when it is declared."""
-    fields = {"order_by": ("id",), "time_column": "sold_at"} | change
-    with pytest.raises(ValueError, match=message):
-        Extract("public", "tills", COLUMNS, **fields)
-
-
-def test_names_are_quoted(tills: Any, bucket: str, context: Any, client: Any) -> None:
-    """A table name is an identifier, never SQL."""
-    tills.execute('DROP TABLE IF EXISTS public."a; DROP TABLE tills"')
-    tills.execute('CREATE TABLE public."a; DROP TABLE tills" ("i""d" text, at timestamptz)')
-    columns = (ExtractColumn('i"d', "string"), ExtractColumn("at", "timestamp"))
-    odd = Extract("public", "a; DROP TABLE tills", columns, ('i"d',), "at")
-    (result,) = make_operator(bucket, odd).execute(context)
-    assert read(client("s3"), bucket, result["file"]).column_names == ['i"d', "at"]
-    tills.execute("SELECT count(*) FROM public.tills")
-    assert tills.fetchone() == (0,)
