@@ -166,7 +166,7 @@ class ReleaseGlueJobOperator(GlueJobOperator):
     def on_kill(self) -> None:
         """Stop the run that this process has started and not yet handed to the triggerer."""
         if self._job_run_id:
-            super().on_kill()
+            super().on_kill()  # type: ignore[no-untyped-call]
 
     @property
     def _client(self) -> Any:

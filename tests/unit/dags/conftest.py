@@ -25,9 +25,8 @@ DAGS = Path(__file__).parents[3] / "dags"
 
 def pytest_unconfigure() -> None:
     """Remove the AIRFLOW_HOME that only these tests had."""
-    home = Path(os.environ["AIRFLOW_HOME"])
-    if home.name == f"retail-lake-tests-{os.getpid()}":
-        shutil.rmtree(home, ignore_errors=True)
+    if os.environ["AIRFLOW_HOME"].endswith(f"/retail-lake-tests-{os.getpid()}"):
+        shutil.rmtree(os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 
 def sample_deployment() -> dict[str, Any]:

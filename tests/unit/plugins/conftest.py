@@ -40,9 +40,8 @@ START_SECONDS = 60
 
 def pytest_unconfigure() -> None:
     """Remove the AIRFLOW_HOME that only these tests had."""
-    home = Path(os.environ["AIRFLOW_HOME"])
-    if home.name == f"retail-lake-tests-{os.getpid()}":
-        shutil.rmtree(home, ignore_errors=True)
+    if os.environ["AIRFLOW_HOME"].endswith(f"/retail-lake-tests-{os.getpid()}"):
+        shutil.rmtree(os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 
 def free_port() -> int:
