@@ -15,6 +15,8 @@ from include.local_aws.athena.types import Column, literal
 from include.local_aws.front.context import Context
 
 MEMORY_LIMIT = "1500MB"
+_HTTPFS_VERIFIED = threading.Event()
+"""Set when a connection of this process has checked the extension's signature (60 ms)."""
 OWN_ERRORS = ("DIVISION_BY_ZERO", "INVALID_CAST_ARGUMENT", "INVALID_FUNCTION_ARGUMENT",
               "NOT_SUPPORTED", "HIVE_BAD_DATA", "HIVE_CURSOR_ERROR")  # fmt: skip
 
@@ -41,9 +43,14 @@ class Engine:
         """The connection, opened when it is first needed: most DDL never needs it."""
         if self._opened is None:
             self._opened = duckdb.connect(
-                config={"threads": self._threads, "autoinstall_known_extensions": False}
+                config={
+                    "threads": self._threads,
+                    "autoinstall_known_extensions": False,
+                    "allow_unsigned_extensions": _HTTPFS_VERIFIED.is_set(),
+                }
             )
             self._opened.execute(f"LOAD {literal(str(_httpfs()))}")
+            _HTTPFS_VERIFIED.set()
             for statement in [*self._settings(), *MACROS]:
                 self._opened.execute(statement)
         return self._opened

@@ -31,6 +31,10 @@ def query_of(sql: str) -> exp.Query:
     if RESERVED.search(sql):
         raise not_supported("CAST of a literal to decimal without precision; give (p, s)")
     tree = parse(sql)
+    if isinstance(tree, exp.Values):
+        names = [exp.to_identifier(f"_col{i}") for i in range(len(tree.expressions[0].expressions))]
+        tree.set("alias", exp.TableAlias(this=exp.to_identifier("_values"), columns=names))
+        tree = exp.select("*").from_(tree)
     if not isinstance(tree, exp.Query):
         raise not_supported(f"statement {type(tree).__name__}")
     return tree

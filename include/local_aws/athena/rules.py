@@ -7,6 +7,8 @@ from include.local_aws.athena.expressions import Rule, TypeOf, call, cast, known
 from include.local_aws.athena.types import FLOATS, INTEGERS, decimal_of, to_trino
 
 MAX_PRECISION = 38
+WIDE = 19
+"""Digits from which DuckDB computes with 128 bits."""
 SIGNS: dict[type[exp.Expr], str] = {
     exp.NEQ: "<>",
     exp.GT: ">",
@@ -82,7 +84,7 @@ def addition(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
         raise not_supported("timestamp - timestamp; use date_diff")
     if left and right and "VARCHAR" in (left, right):
         raise mismatch(operator, left, right)
-    return None
+    return _exact(node, left, right)
 
 
 def multiplication(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
@@ -90,7 +92,25 @@ def multiplication(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
     left, right = type_of(node.this), type_of(node.expression)
     if left and right and "VARCHAR" in (left, right):
         raise mismatch("*", left, right)
-    return None
+    return _exact(node, left, right)
+
+
+def _exact(node: exp.Expr, left: str | None, right: str | None) -> exp.Expr | None:
+    """Add, subtract or multiply decimals in Trino's type, which DuckDB cuts to 18 digits."""
+    first, second = decimal_of(left or ""), decimal_of(right or "")
+    if not first or not second or not (f"{left}{right}".count("DECIMAL")):
+        return None
+    scale = max(first[1], second[1])
+    precision = max(first[0] - first[1], second[0] - second[1]) + scale + 1
+    if isinstance(node, exp.Mul):
+        precision, scale = first[0] + second[0], first[1] + second[1]
+    if scale > MAX_PRECISION:
+        raise QueryError("TYPE_MISMATCH", f"DECIMAL scale {scale} is more than {MAX_PRECISION}")
+    copy = node.copy()
+    copy.set("this", cast(node.this, f"DECIMAL({max(first[0], WIDE)},{first[1]})"))
+    copy.set("expression", cast(node.expression, f"DECIMAL({second[0]},{second[1]})"))
+    kind = f"DECIMAL({min(MAX_PRECISION, precision)},{scale})"
+    return cast(exp.Paren(this=copy), kind)
 
 
 def _family(kind: str) -> str:

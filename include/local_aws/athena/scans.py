@@ -109,6 +109,7 @@ class Scans:
                 f"CAST(NULL AS {c.type}) AS {quoted(c.name)}" for c in table.all_columns
             )
             self._engine.run(f"CREATE TEMP VIEW {name} AS SELECT {nulls} WHERE false")
+            self._materialised.add(name)
             return
         source, paths = relation(self._engine, self._s3, table, files, self._scratch / name)
         if table.keys:

@@ -36,6 +36,7 @@ class Semantics:
         self._tables = tables
         self._known: dict[str, str | None] = {}
         self._environment: Environment = {}
+        self._aliases: dict[str, exp.Expr] = {}
 
     def apply(self, tree: exp.Query) -> list[tuple[str, str | None]]:
         """Rewrite the tree and give the name and type of each of its columns."""
@@ -96,7 +97,12 @@ class Semantics:
         return self._known[sql]
 
     def _column(self, column: exp.Column) -> str | None:
-        return self._environment.get(column.table, {}).get(column.name)
+        if column.table:
+            return self._environment.get(column.table, {}).get(column.name)
+        if column.name in self._aliases:  # only ORDER BY has columns without a table
+            return self.type(self._aliases[column.name])
+        found = [kinds[column.name] for kinds in self._environment.values() if column.name in kinds]
+        return found[0] if len(found) == 1 else None
 
     def _sources(self, scope: Scope) -> Environment:
         """Give the columns of everything that the scope, or one around it, can refer to."""
@@ -163,7 +169,13 @@ class Semantics:
 
     def _rewrite(self, scope: Scope) -> None:
         """Check and rewrite the scope's own expressions, children before their parents."""
-        for node in reversed(list(own_nodes(scope.expression))):
+        root = scope.expression
+        selects = root.selects if isinstance(root, exp.Select) else []
+        self._aliases = {item.alias: item.this for item in selects if isinstance(item, exp.Alias)}
+        nodes = list(reversed(list(own_nodes(root))))
+        order = root.args.get("order")
+        last = {id(node) for node in order.walk()} if order else set()
+        for node in sorted(nodes, key=lambda node: id(node) in last):
             refuse_unknown(node)
             rule = RULES.get(type(node))
             if rule is None:

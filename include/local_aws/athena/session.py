@@ -47,7 +47,7 @@ class Session:
         self.relations = Relations(self.glue)
 
     def check_cutoff(self) -> None:
-        """Stop a statement that has scanned more than its work group allows, before it writes.
+        """End a statement that was stopped, or that scanned more than its work group allows.
 
         Raises:
             QueryCancelled: with Athena's wording.

@@ -74,6 +74,7 @@ def create_table_as(session: Session) -> Outcome:
         ],
         "StorageDescriptor": described,
     }
+    session.check_cutoff()
     session.glue("CreateTable", {"DatabaseName": database, "TableInput": table})
     if layout.keys:
         register(session, database, name, writing.partition_inputs(written, described))
