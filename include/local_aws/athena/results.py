@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from include.local_aws.athena.engine import Engine
-from include.local_aws.athena.types import Column, quoted
+from include.local_aws.athena.types import Column
 
 FETCH_ROWS = 10_000
 FIELD = re.compile(r'"((?:[^"]|"")*)"|([^",\n]*)')
@@ -114,6 +114,3 @@ def read_rows(text: str, offset: int) -> Iterator[tuple[list[str | None], int]]:
 def data_row(values: Sequence[str | None]) -> dict[str, Any]:
     """Shape a row as the API does; NULL is an empty object."""
     return {"Data": [{} if value is None else {"VarCharValue": value} for value in values]}
-
-
-__all__ = ["as_text", "data_row", "quoted", "read_rows", "write_csv"]

@@ -2,7 +2,7 @@
 
 import io
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -198,6 +198,3 @@ def sales(engine: Athena) -> Athena:
         )
         engine.partition("sales", [f"2024-05-0{day}", "r1"], prefix)
     return engine
-
-
-Run = Callable[[str], list[tuple[str | None, ...]]]
