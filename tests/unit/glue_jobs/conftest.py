@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lake_folder import LakeFolder
 from pyspark.sql import SparkSession
 
 from include.lake.contracts import Lake, load_lake
 from retail_io.session import open_session
+from tests.unit.glue_jobs.lake_folder import LakeFolder
 
 ROOT = Path(__file__).parents[3]
 

@@ -14,13 +14,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from lake_folder import KEY, RELEASE, TOKEN, LakeFolder
 from pyspark.sql import SparkSession
 
 import bronze_to_silver
 from include.lake import catalog
 from include.lake.contracts import Lake
 from retail_io import documents
+from tests.unit.glue_jobs.lake_folder import KEY, RELEASE, TOKEN, LakeFolder
 
 DAY = "2026-03-10"
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"

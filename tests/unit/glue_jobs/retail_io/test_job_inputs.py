@@ -3,10 +3,10 @@ from datetime import date
 from typing import Any
 
 import pytest
-from lake_folder import LakeFolder
 
 from include.lake.contracts import Lake
 from retail_io.inputs import InputsError, parse
+from tests.unit.glue_jobs.lake_folder import LakeFolder
 
 
 @pytest.fixture

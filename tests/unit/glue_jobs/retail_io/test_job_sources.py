@@ -7,7 +7,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from lake_folder import LakeFolder
 from pyspark.sql import SparkSession
 
 from include.lake.contracts import Column, Contract, Lake
@@ -15,6 +14,7 @@ from retail_io.csv_records import SourceError
 from retail_io.inputs import BronzeFile
 from retail_io.session import source_errors
 from retail_io.sources import read_delivered
+from tests.unit.glue_jobs.lake_folder import LakeFolder
 
 DAY = "2026-03-10"
 Delivered = list[tuple[str, int, str, dict[str, Any] | None]]
