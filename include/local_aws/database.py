@@ -57,10 +57,14 @@ def _reachable_by_nobody(state: Path) -> tuple[Path, Path]:
         return home, INSTALLATION / "bin"
     copy = home / "installation"
     if not copy.exists():
+        # with the libraries that the wheel keeps beside the package and its binaries look for
         partial = home / f"installation.{os.getpid()}"
-        shutil.copytree(INSTALLATION, partial, symlinks=True)
+        package = INSTALLATION.parent
+        shutil.copytree(INSTALLATION, partial / package.name / INSTALLATION.name, symlinks=True)
+        libraries = f"{package.name}.libs"
+        shutil.copytree(package.with_name(libraries), partial / libraries, symlinks=True)
         partial.rename(copy)
-    return home, copy / "bin"
+    return home, copy / INSTALLATION.parent.name / INSTALLATION.name / "bin"
 
 
 def _enterable(folder: Path, user: int) -> bool:
