@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -101,6 +102,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         yield Lake(folder)
     finally:
         subprocess.run([*command, "down"], check=True, cwd=ROOT)
+        moved = folder / "aws" / "database" / "moved-to"  # root's PostgreSQL lives elsewhere
+        if moved.exists():
+            shutil.rmtree(moved.read_text().strip())
         os.environ.clear()
         os.environ.update(before)
 
