@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 STOP_SECONDS = 20.0
@@ -60,6 +60,29 @@ def adopt_orphans() -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+
+
+def collect_orphans(own: Collection[int]) -> None:
+    """Takes the exit codes of adopted children that ended; not of `own`, which others wait for."""
+    while True:
+        try:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if ended is None or ended.si_pid in own:
+            return
+        os.waitpid(ended.si_pid, 0)
+
+
+def end_orphans() -> None:
+    """Kills and collects every child that is left: those that made a session of their own."""
+    try:
+        while True:
+            for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+                os.kill(int(child), signal.SIGKILL)
+            os.waitpid(-1, 0)
+    except (ChildProcessError, FileNotFoundError):
+        return
 
 
 def free_ports(count: int) -> list[int]:

@@ -21,6 +21,8 @@ from pathlib import Path
 
 from include.local_aws.processes import (
     adopt_orphans,
+    collect_orphans,
+    end_orphans,
     leads_session,
     replace_text,
     stop_group,
@@ -124,6 +126,7 @@ class Supervisor:
 
     def _watch(self) -> None:
         while not self._stopping:
+            collect_orphans({process.pid for process in self._running.values()})
             for name, process in self._running.items():
                 if process.poll() is not None:
                     raise SupervisorError(
@@ -137,6 +140,7 @@ class Supervisor:
             self._running[name].wait()
             if self._states[name] in ("running", "starting"):
                 self._states[name] = "stopped"
+        end_orphans()
 
     def _log(self, name: str) -> Path:
         return self._folder / "logs" / f"{name}.log"

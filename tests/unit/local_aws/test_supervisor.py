@@ -130,6 +130,33 @@ def test_what_a_killed_supervisor_left_is_stopped(tmp_path: Path) -> None:
     assert is_free(port)
 
 
+# what a service leaves behind: a child in a session of its own, which outlives it
+ESCAPED = (
+    "import subprocess, sys;"
+    "child = subprocess.Popen(['sleep', sys.argv[2]], start_new_session=True);"
+    "open(sys.argv[1], 'w').write(str(child.pid))"
+)
+
+
+def test_what_leaves_its_group_ends_with_the_stack(tmp_path: Path) -> None:
+    brief, lasting = tmp_path / "brief", tmp_path / "lasting"
+    start(
+        tmp_path / "state",
+        service("one", ESCAPED, str(brief), "0.1", extra="task=True"),
+        service("two", ESCAPED, str(lasting), "600", extra="task=True"),
+        service("stays", SLEEP),
+    )
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{brief.read_text()}").exists():
+        assert time.monotonic() < deadline, "the dead child stays as a zombie"
+        time.sleep(0.05)
+    assert alive(int(lasting.read_text()))
+
+    assert supervisor.stop(tmp_path / "state")
+
+    assert not Path(f"/proc/{lasting.read_text()}").exists()
+
+
 def test_help_and_status_of_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "include.local_aws"]
     told = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True)
