@@ -149,8 +149,7 @@ def at(home: Path, python: Path, database_of: Mapping[str, str]) -> Airflow:
     if not remembered.exists():
         keys = {name: secrets.token_urlsafe(32) for name in ("password", "jwt", "secret")}
         keys["fernet"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-        remembered.touch(mode=0o600)
-        remembered.write_text(json.dumps({"port": free_ports(1)[0], "keys": keys}))
+        replace_text(remembered, json.dumps({"port": free_ports(1)[0], "keys": keys}))
     kept = json.loads(remembered.read_text())
     database = "postgresql+psycopg2://{user}:{password}@{host}:{port}/airflow"
     return Airflow(home, python, kept["port"], database.format(**database_of), kept["keys"])

@@ -15,8 +15,13 @@ STOP_SECONDS = 20.0
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Writes a file so that a reader sees the old or the new text, never a part of it."""
+    """Writes a file so that a reader sees the old or the new text, never a part of it.
+
+    Only its owner may read it: some of these files hold passwords.
+    """
     partial = path.with_name(path.name + ".partial")
+    partial.unlink(missing_ok=True)
+    partial.touch(mode=0o600)
     partial.write_text(text)
     partial.replace(path)
 

@@ -144,8 +144,7 @@ def at(folder: Path) -> Stack:
         replace_text(remembered, json.dumps(chosen))
     password_file = folder / "database-password"
     if not password_file.exists():
-        password_file.touch(mode=0o600)
-        password_file.write_text(secrets.token_urlsafe(18))
+        replace_text(password_file, secrets.token_urlsafe(18))
     return Stack(folder, json.loads(remembered.read_text()), password_file.read_text())
 
 
