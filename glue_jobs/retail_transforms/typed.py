@@ -47,6 +47,19 @@ def _string(column: Column, text: Value) -> Value:
     return F.coalesce(F.element_at(spellings, F.lower(text)), text)
 
 
+def _plain(column: Column, text: Value) -> Value:
+    """The number as plain digits with a point; null if not written as the contract says.
+
+    Groups must be whole: where a point groups thousands, 12.50 is no number and never 1250.
+    """
+    point, group = column.decimal_separator, column.grouping_separator
+    if point == "." and group is None:
+        return text
+    grouped = f"|[0-9]{{1,3}}(?:[{group}][0-9]{{3}})+" if group else ""
+    written = rf"^[+-]?(?:[0-9]+{grouped})(?:[{point}][0-9]+)?$"
+    return F.when(text.rlike(written), F.translate(text, f"{point}{group or ''}", "."))
+
+
 def _exact(text: Value, whole_digits: int) -> Value:
     """A number exactly as written, as decimal(38, s); null if that cannot hold it.
 
@@ -65,13 +78,13 @@ def _exact(text: Value, whole_digits: int) -> Value:
 def _decimal(column: Column, text: Value) -> Value:
     assert column.precision is not None
     assert column.scale is not None
-    exact = _exact(text, column.precision - column.scale)
+    exact = _exact(_plain(column, text), column.precision - column.scale)
     value = exact.cast(column.sql_type)
     return F.when(value == exact, value)
 
 
 def _integer(column: Column, text: Value) -> Value:
-    exact = _exact(text, 20)
+    exact = _exact(_plain(column, text), 20)
     in_range = (exact >= -_LONG_MAX - 1) & (exact <= _LONG_MAX)
     return F.when(in_range & (exact == F.floor(exact)), exact.cast("bigint"))
 

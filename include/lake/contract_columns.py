@@ -33,6 +33,14 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "date": ("format",),
     "boolean": (),
 }
+#: customProperties of a column, by type
+_PROPERTIES: dict[str, tuple[str, ...]] = {
+    "string": ("aliases",),
+    "integer": ("decimalSeparator", "groupingSeparator"),
+    "decimal": ("decimalSeparator", "groupingSeparator"),
+}
+_DECIMAL_SEPARATORS = (".", ",")
+_GROUPING_SEPARATORS = (".", ",", "'")
 _CLASSIFICATIONS = ("public", "internal", "restricted")
 # Columns that the job adds to every clean table.
 _RESERVED = ("source_file", "source_row", "ingest_date", "sale_date", "release")
@@ -84,6 +92,12 @@ def _column(cursor: Cursor, time_zone: str) -> Column:
     precision, scale = _precision(entry["physicalType"], kind)
     options = _options(entry.get("logicalTypeOptions"), kind)
     accepted = _accepted(entry.get("quality"), kind)
+    custom = _custom(entry.get("customProperties"), kind)
+    if derived is not None and custom:
+        entry["customProperties"].fail(
+            "says how a file writes the column, but a derived one is in no file; remove it"
+        )
+    point, group = _separators(custom)
     return Column(
         name=name,
         source=source,
@@ -99,7 +113,9 @@ def _column(cursor: Cursor, time_zone: str) -> Column:
         maximum=options.get("maximum"),
         pattern=options.get("pattern"),
         accepted=accepted,
-        aliases=_aliases(entry.get("customProperties"), accepted),
+        aliases=_aliases(custom["aliases"], accepted) if "aliases" in custom else {},
+        decimal_separator=point,
+        grouping_separator=group,
         derived=derived,
         classification=(
             entry["classification"].one_of(_CLASSIFICATIONS) if "classification" in entry else None
@@ -183,13 +199,33 @@ def _accepted(cursor: Cursor | None, kind: str) -> tuple[str, ...]:
     return accepted
 
 
-def _aliases(cursor: Cursor | None, accepted: tuple[str, ...]) -> dict[str, str]:
+def _custom(cursor: Cursor | None, kind: str) -> dict[str, Cursor]:
     if cursor is None:
         return {}
-    given = custom_properties(cursor, ("aliases",))["aliases"]
+    if kind not in _PROPERTIES:
+        cursor.fail(f"a {kind} takes no custom property; remove it")
+    return custom_properties(cursor, (), _PROPERTIES[kind])
+
+
+def _aliases(cursor: Cursor, accepted: tuple[str, ...]) -> dict[str, str]:
     aliases = {}
-    for spelling, value in given.entries().items():
+    for spelling, value in cursor.entries().items():
         if spelling != spelling.lower():
             value.fail("aliases are looked up in lower case; write the spelling in lower case")
         aliases[spelling] = value.one_of(accepted)
     return aliases
+
+
+def _separators(custom: dict[str, Cursor]) -> tuple[str, str | None]:
+    """How numbers are written: what stands before decimals, and between thousands if anything."""
+    point, group = ".", None
+    if "decimalSeparator" in custom:
+        point = custom["decimalSeparator"].one_of(_DECIMAL_SEPARATORS)
+    if "groupingSeparator" in custom:
+        group = custom["groupingSeparator"].one_of(_GROUPING_SEPARATORS)
+        if group == point:
+            custom["groupingSeparator"].fail(
+                f"{group!r} is what the decimals stand behind, so 1{group}234 would be two numbers;"
+                f" give the decimalSeparator, or another groupingSeparator"
+            )
+    return point, group

@@ -172,9 +172,14 @@ def _business_time(cursor: Cursor, columns: tuple[Column, ...]) -> str:
 
 
 def _need_formats(cursor: Cursor, source: Source, columns: tuple[Column, ...]) -> None:
-    if source.format == "parquet":  # typed already
-        return
     for column in columns:
+        if source.format == "parquet":  # typed already
+            if (column.decimal_separator, column.grouping_separator) != (".", None):
+                cursor.fail(
+                    f"column {column.name} has separators, but numbers in Parquet are no text; "
+                    f"remove decimalSeparator and groupingSeparator"
+                )
+            continue
         dated = column.type in ("timestamp", "date") and column.derived is None
         if dated and not column.formats:
             cursor.fail(

@@ -72,6 +72,8 @@ class Column:
         pattern: regular expression that the text must match as a whole.
         accepted: closed list of values; empty means any.
         aliases: lower-cased spelling to accepted value.
+        decimal_separator: what a number in a text file has before its decimals.
+        grouping_separator: what it may have between thousands, or None.
         derived: Spark SQL expression over the columns before this one, or None.
         classification: ``restricted`` marks personal data.
         description: for the catalog.
@@ -92,6 +94,8 @@ class Column:
     pattern: str | None = None
     accepted: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
+    decimal_separator: str = "."
+    grouping_separator: str | None = None
     derived: str | None = None
     classification: str | None = None
     description: str = ""

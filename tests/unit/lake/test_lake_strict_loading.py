@@ -11,6 +11,13 @@ SHIPPED = Path(__file__).parents[3] / "include" / "contracts"
 ORDERS = "ecommerce_orders.yaml"
 WHOLESALE = "wholesale_invoices.yaml"
 STORE = "store_transactions.yaml"
+SEPARATORS = """\
+        customProperties:
+          - property: decimalSeparator
+            value: "{point}"
+          - property: groupingSeparator
+            value: "{group}"
+"""
 
 
 @pytest.fixture
@@ -65,6 +72,42 @@ SLIPS = {
     "pattern without anchors": (ORDERS, "^TXN[0-9]{6,12}$", "TXN[0-9]+", "begin with ^", 0),
     "alias to a value that is not accepted": (ORDERS, '"n": North', '"n": Noth', "Noth", 0),
     "alias in upper case": (ORDERS, '"n": North', '"N": North', "lower case", 0),
+    "separator that is none": (
+        WHOLESALE,
+        "        logicalTypeOptions:\n          exclusiveMinimum: 0\n",
+        SEPARATORS.format(point=";", group="."),
+        "';' is not known here",
+        0,
+    ),
+    "one separator for two things": (
+        WHOLESALE,
+        "        logicalTypeOptions:\n          exclusiveMinimum: 0\n",
+        SEPARATORS.format(point=",", group=","),
+        "so 1,234 would be two numbers",
+        0,
+    ),
+    "separators of a date": (
+        WHOLESALE,
+        "        description: Moment of the invoice",
+        SEPARATORS.format(point=",", group=".") + "        description: Moment of the invoice",
+        "a timestamp takes no custom property",
+        0,
+    ),
+    "separators of a derived column": (
+        WHOLESALE,
+        "        description: Customer number without",
+        "        customProperties:\n          - property: aliases\n            value: {}\n"
+        "        description: Customer number without",
+        "a derived one is in no file",
+        0,
+    ),
+    "separators in Parquet": (
+        STORE,
+        "        logicalTypeOptions:\n          exclusiveMinimum: 0\n",
+        SEPARATORS.format(point=",", group="."),
+        "numbers in Parquet are no text",
+        None,
+    ),
     "unknown quality metric": (ORDERS, "metric: invalidValues", "metric: validValue", "metric", 0),
     "accepted value twice": (ORDERS, "[North, South", "[North, North", "twice", 0),
     "unknown classification": (ORDERS, "restricted", "secret", "classification", 0),

@@ -12,7 +12,13 @@ from retail_transforms.typed import standardised_text, typed_value
 
 ISO = "yyyy-MM-dd['T'][ ]HH:mm:ss[.SSSSSS][XXX]"
 MONEY = Column("x", "x", "decimal", precision=18, scale=2)
+GERMAN = Column(
+    "x", "x", "decimal", precision=18, scale=2, decimal_separator=",", grouping_separator="."
+)
+FRENCH = Column("x", "x", "decimal", precision=18, scale=2, decimal_separator=",")
+SWISS = Column("x", "x", "decimal", precision=18, scale=2, grouping_separator="'")
 WHOLE = Column("x", "x", "integer")
+DOZENS = Column("x", "x", "integer", decimal_separator=",", grouping_separator=".")
 LONDON = Column("x", "x", "timestamp", formats=(ISO,), time_zone="Europe/London")
 KOLKATA = Column("x", "x", "timestamp", formats=("dd/MM/yyyy HH:mm",), time_zone="Asia/Kolkata")
 DAY = Column("x", "x", "date", formats=("yyyy-MM-dd", "dd.MM.yyyy"))
@@ -46,6 +52,32 @@ CASES: list[tuple[Column, str | None, Any]] = [
             "1e-400", "1" * 39, "0." + "0" * 40 + "1", "1.234,56", "1,234.56", "£5", "NaN",
             "Infinity", "-", ".", "1e", "0x10", "1 000", "\uff11\uff12", "true",
         )
+    ],
+    # separators as the contract says: a point that groups never becomes one before decimals
+    *[
+        (GERMAN, text, Decimal(value))
+        for text, value in {
+            "1.234,56": "1234.56", "1234,56": "1234.56", "-0,5": "-0.50", "+7": "7.00",
+            "12.345.678": "12345678.00", "1.234": "1234.00", " 2,50\u00a0": "2.50",
+            "9.999.999.999.999.999,99": "9999999999999999.99", "0,1000": "0.10",
+        }.items()
+    ],
+    *[
+        (GERMAN, text, None)
+        for text in (
+            "12.50", "1.23,45", "1,234.56", "1.2345,00", ".234", "1..234", "1.234.", "12,", ",5",
+            "2,505", "1.5e3", "1,5e3", "1 234,56", "1'234,56", "10.000.000.000.000.000,00", "--1",
+        )
+    ],
+    (FRENCH, "1234,56", Decimal("1234.56")),
+    (FRENCH, "1.234,56", None),
+    (FRENCH, "1234.56", None),
+    (SWISS, "1'234.56", Decimal("1234.56")),
+    (SWISS, "1,234.56", None),
+    *[
+        (DOZENS, text, value)
+        for text, value in {"1.200": 1200, "-1.200": -1200, "24": 24, "3,0": 3, "1.20": None,
+            "2,5": None, "9.223.372.036.854.775.807": 2**63 - 1}.items()
     ],
     # whole numbers
     *[
