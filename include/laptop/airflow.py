@@ -5,12 +5,12 @@ import json
 import secrets
 import shutil
 import urllib.request
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from include.infrastructure.bundle import unpack
 from include.local_aws.processes import free_ports, is_free, replace_text
 from include.local_aws.supervisor import Service
 
@@ -81,9 +81,7 @@ class Airflow:
         replace_text(self.home / "passwords.json", json.dumps({USER: self.keys["password"]}))
         for folder in ("dags", "plugins"):
             shutil.rmtree(self.home / folder, ignore_errors=True)
-        shutil.copytree(bundle / "dags", self.home / "dags")
-        with zipfile.ZipFile(bundle / "plugins.zip") as plugins:
-            plugins.extractall(self.home / "plugins")
+        unpack(bundle, self.home)
 
     def services(self, aws: Mapping[str, str]) -> list[Service]:
         """The components, after the migration of their database; aws: the endpoints' variables."""
