@@ -9,6 +9,7 @@ import re
 from sqlglot import exp
 
 from include.local_aws.athena.casts import at_time_zone, casting
+from include.local_aws.athena.collections import COLLECTION_RULES, histogram
 from include.local_aws.athena.errors import QueryError, not_supported
 from include.local_aws.athena.expressions import Rule, TypeOf, call, cast, known
 from include.local_aws.athena.types import to_trino
@@ -30,7 +31,7 @@ SAME = (
 )  # fmt: skip
 ALLOWED: set[type[exp.Expr]] = {getattr(exp, name) for name in SAME.split() if hasattr(exp, name)}
 ALLOWED_BY_NAME = frozenset({
-    "map_agg", "url_extract_host", "width_bucket", "map_keys", "map_values", "to_utf8",
+    "map_agg", "url_extract_host", "map_keys", "map_values", "to_utf8",
     "url_decode",
 })  # fmt: skip
 RENAMED = {"to_utf8": "encode"}
@@ -126,46 +127,6 @@ def split_part(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
     return call("_split_part", node.this, node.args["delimiter"], node.args["part_index"])
 
 
-def exact_distinct(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
-    """approx_distinct: counted exactly, so that it is the same every time."""
-    return exp.Count(this=exp.Distinct(expressions=[node.this.copy()]))
-
-
-def exact_quantile(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
-    """approx_percentile: the exact discrete quantile."""
-    if node.args.get("accuracy") or node.args.get("weight"):
-        raise not_supported("approx_percentile with weights or accuracy")
-    return call("quantile_disc", node.this, node.args["quantile"])
-
-
-def subscript(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
-    """a[i], m[k]: out of bounds and missing keys are errors; element_at gives NULL for them."""
-    kind, key = known(node.this, type_of, "[]"), node.expressions[0]
-    lenient = bool(node.args.get("safe"))
-    if not lenient and isinstance(key, exp.Literal) and not key.is_string:
-        key = exp.Literal.number(int(key.name) + 1)  # the parser counts from 0
-    elif not lenient and not isinstance(key, (exp.Literal, exp.Column)):
-        raise not_supported(f"a computed subscript {key.sql('athena')}; use element_at")
-    if kind.endswith("[]"):
-        return call("list_extract" if lenient else "_subscript", node.this, key)
-    if kind.startswith("MAP("):
-        return call("map_extract_value" if lenient else "_map_value", node.this, key)
-    raise not_supported(f"[] on {to_trino(kind)}")
-
-
-def series(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
-    """sequence(a, b, step): dates give dates."""
-    kind = known(node.args["start"], type_of, "sequence")
-    return cast(node, "DATE[]") if kind == "DATE" else None
-
-
-def plain_sort(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
-    """array_sort(a), without a function of two elements."""
-    if node.args.get("expression"):
-        raise not_supported("array_sort with a function")
-    return None
-
-
 def plain_truncation(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
     """truncate(x), to a whole number."""
     if node.args.get("decimals"):
@@ -181,12 +142,6 @@ def concatenation(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
         if kind not in joinable and not str(kind).endswith("[]") and not isinstance(side, exp.Null):
             raise QueryError("TYPE_MISMATCH", f"Cannot apply operator: || to {kind}")
     return None
-
-
-def cardinality(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
-    """Cardinality of arrays and of maps."""
-    kind = known(node.this, type_of, "cardinality")
-    return call("cardinality" if kind.startswith("MAP(") else "len", node.this)
 
 
 def single_argument(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
@@ -207,6 +162,16 @@ def format_datetime(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
         raise not_supported(f"format_datetime with the pattern {pattern.name}")
     text = "".join(JODA.get(part, part) for part in parts)
     return call("strftime", moment, exp.Literal.string(text))
+
+
+def regexp_extract_all(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
+    """regexp_extract_all: whole matches, and groups that take part in every match."""
+    group, pattern = node.args.get("group"), node.expression
+    if group is None or group.name == "0":
+        return None
+    if not isinstance(pattern, exp.Literal) or set(pattern.name) & set("|?*{"):
+        raise not_supported("regexp_extract_all with a group that a match may not have")
+    return None
 
 
 def from_iso8601_date(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
@@ -243,8 +208,10 @@ def named(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
 NAMED_RULES: dict[str, Rule] = {
     "at_timezone": at_time_zone,
     "format_datetime": format_datetime,
+    "histogram": histogram,
 }
 FUNCTION_RULES: dict[type[exp.Expr], Rule] = {
+    **COLLECTION_RULES,
     exp.Cast: casting,
     exp.TryCast: casting,
     exp.AtTimeZone: at_time_zone,
@@ -261,14 +228,9 @@ FUNCTION_RULES: dict[type[exp.Expr], Rule] = {
     exp.SplitPart: split_part,
     exp.StrToTime: strftime_pattern,
     exp.TimeToStr: strftime_pattern,
-    exp.ApproxDistinct: exact_distinct,
-    exp.ApproxQuantile: exact_quantile,
-    exp.Bracket: subscript,
-    exp.ArraySize: cardinality,
-    exp.ArraySort: plain_sort,
+    exp.RegexpExtractAll: regexp_extract_all,
     exp.DPipe: concatenation,
     exp.FromISO8601Date: from_iso8601_date,
-    exp.GenerateSeries: series,
     exp.Trunc: plain_truncation,
     exp.Typeof: typeof,
     exp.Min: single_argument,

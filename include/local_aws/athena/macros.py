@@ -26,7 +26,7 @@ _OUT_OF_BOUNDS = _error(
     "'INVALID_FUNCTION_ARGUMENT: Array subscript must be from 1 to ' || CAST(len(a) AS VARCHAR)"
 )
 _E_NOTATION = _error("'NOT_SUPPORTED: not supported here: CAST of a double in E notation to text'")
-_MONTH_END = _error("'NOT_SUPPORTED: not supported here: date_diff of months between month ends'")
+_BOUNDS = _error("'INVALID_FUNCTION_ARGUMENT: bounds cannot equal, and buckets must be positive'")
 _DAY = r"\s*[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
 
 MACROS = [
@@ -63,11 +63,21 @@ MACROS = [
     " THEN list_extract(string_split(s, d), n) END",
     "CREATE MACRO url_extract_host(u) AS"
     " nullif(regexp_extract(u, '^[A-Za-z]+://([^/:?#]+)', 1), '')",
-    "CREATE MACRO width_bucket(x, lo, hi, n) AS CASE WHEN x < lo THEN 0 WHEN x >= hi THEN n + 1"
-    " ELSE CAST(floor((x - lo) * n / (hi - lo)) AS BIGINT) + 1 END",
-    # complete units passed, as date_diff counts in Trino
-    "CREATE MACRO _units(u, a, b) AS CASE WHEN u IN ('month', 'quarter', 'year')"
-    f" AND day(b) = day(last_day(b)) AND day(a) > day(b) THEN {_MONTH_END}"
+    "CREATE MACRO _bucket(x, lo, hi, n) AS CASE WHEN x < lo THEN 0 WHEN x >= hi THEN n + 1"
+    " ELSE CAST(floor(n * (x - lo) / (hi - lo) + 1) AS BIGINT) END",
+    f"CREATE MACRO _width_bucket(x, a, b, n) AS CASE WHEN a = b OR n <= 0 THEN {_BOUNDS}"
+    " WHEN a < b THEN _bucket(x, a, b, n) ELSE n - _bucket(x, b, a, n) + 1 END",
+    "CREATE MACRO _array_distinct(a) AS list_filter(a, lambda x, i: list_position(a, x) = i)",
+    # complete units passed, as date_diff counts in Trino (Joda-Time's getDifferenceAsLong):
+    # from a longer month to the last day of a shorter one is a complete month
+    "CREATE MACRO _in_month(t, d) AS"
+    " (d - 1) * 86400000000 + epoch_us(t) - epoch_us(date_trunc('day', t))",
+    "CREATE MACRO _months(a, b) AS (year(b) - year(a)) * 12 + month(b) - month(a)"
+    " - CASE WHEN _in_month(b, day(b)) < _in_month(a,"
+    " CASE WHEN day(b) = day(last_day(b)) THEN least(day(a), day(b)) ELSE day(a) END)"
+    " THEN 1 ELSE 0 END",
+    "CREATE MACRO _units(u, a, b) AS CASE u WHEN 'month' THEN _months(a, b)"
+    " WHEN 'quarter' THEN _months(a, b) // 3 WHEN 'year' THEN _months(a, b) // 12"
     " ELSE date_sub(u, a, b) END",
     "CREATE MACRO _date_diff(u, a, b) AS CASE WHEN a <= b THEN _units(u, a, b)"
     " ELSE -_units(u, b, a) END",

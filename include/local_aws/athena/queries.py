@@ -11,7 +11,13 @@ from include.local_aws.athena.results import write_csv
 from include.local_aws.athena.scans import Scans
 from include.local_aws.athena.session import Outcome, Session, text_outcome
 from include.local_aws.athena.statements import RESERVED, split_name
-from include.local_aws.athena.translation import Translation, parse, result_columns, translate
+from include.local_aws.athena.translation import (
+    Translation,
+    parse,
+    result_columns,
+    shown_columns,
+    translate,
+)
 from include.local_aws.athena.types import (
     Column,
     quoted,
@@ -54,7 +60,9 @@ def describe(session: Session, query: exp.Query) -> list[Column]:
     """Tell the columns of a query's result without looking at any file."""
     translation = translate(query, session.database, session.relations, session.engine)
     for name, table in translation.scans.items():
-        nulls = ", ".join(f"CAST(NULL AS {c.type}) AS {quoted(c.name)}" for c in table.all_columns)
+        nulls = ", ".join(
+            f"CAST(NULL AS {c.type}) AS {quoted(c.name)}" for c in shown_columns(table)
+        )
         session.engine.run(f"CREATE TEMP VIEW {name} AS SELECT {nulls}")
     return result_columns(translation, session.engine.columns(translation.sql))
 

@@ -15,6 +15,7 @@ from include.local_aws.athena import (
     ddl,
     external_tables,
     insertion,
+    parameters,
     partition_ddl,
     queries,
     show,
@@ -53,6 +54,8 @@ RUN: dict[str, Callable[[Session], Outcome]] = {
     "show_create_table": show.create_table,
     "show_create_view": show.create_view,
     "describe": show.describe,
+    "prepare": parameters.prepare,
+    "deallocate": parameters.deallocate,
 }
 WRITERS = {"create_table_as", "insert"}
 
@@ -126,7 +129,12 @@ class Runner:
         state, reason, outcome, category, retryable = "SUCCEEDED", None, None, None, False
         engine: Engine | None = None
         try:
-            statement = classify(execution["Query"])
+            statement = parameters.resolved(
+                classify(execution["Query"]),
+                execution.get("ExecutionParameters") or [],
+                self._context.forward,
+                execution["WorkGroup"],
+            )
             engine = Engine(self._context, scratch, 1 if statement.kind in WRITERS else 2)
             with self._lock:
                 self._running[identity] = engine
@@ -142,6 +150,8 @@ class Runner:
                 s3=self._context.client("s3"),
                 glue=self._glue,
                 scratch=scratch,
+                work_group=execution["WorkGroup"],
+                forward=self._context.forward,
             )
             if statement.kind not in RUN:
                 raise refuse(statement)

@@ -12,7 +12,7 @@ from include.local_aws.athena.files import File, Partition, list_files, partitio
 from include.local_aws.athena.formats import format_of, readable, relation
 from include.local_aws.athena.pruning import Needs, needs
 from include.local_aws.athena.relations import Glue, Table
-from include.local_aws.athena.translation import Translation
+from include.local_aws.athena.translation import FILE, Translation, shown_columns
 from include.local_aws.athena.types import from_hive, literal, quoted, to_hive
 
 SMALL_BYTES = 4 * 1024 * 1024
@@ -104,27 +104,28 @@ class Scans:
             [f"f.{quoted(c.name)}" for c in table.columns]
             + [f"p.{quoted(key.name)}" for key in table.keys]
         )
+        hidden = quoted(FILE)
         if not files:
             nulls = ", ".join(
-                f"CAST(NULL AS {c.type}) AS {quoted(c.name)}" for c in table.all_columns
+                f"CAST(NULL AS {c.type}) AS {quoted(c.name)}" for c in shown_columns(table)
             )
             self._engine.run(f"CREATE TEMP VIEW {name} AS SELECT {nulls} WHERE false")
             self._materialised.add(name)
             return
         source, paths = relation(self._engine, self._s3, table, files, self._scratch / name)
-        if table.keys:
+        if table.keys or reader == "csv":
             pairs = ", ".join(
-                f"({literal(path)}, {file.partition})"
+                f"({literal(path)}, {literal(file.url)}, {file.partition})"
                 for path, file in zip(paths, files, strict=True)
             )
             self._engine.run(
-                f"CREATE TEMP TABLE _files{name} AS SELECT _path, p.* FROM _parts{name} p "
-                f"JOIN (VALUES {pairs}) v(_path, _of) ON p._number = v._of"
+                f"CREATE TEMP TABLE _files{name} AS SELECT v._path, v._url, p.* FROM (VALUES "
+                f"{pairs}) v(_path, _url, _of) JOIN _parts{name} p ON p._number = v._of"
             )
             source = f"{source} f JOIN _files{name} p ON f._path = p._path"
+            select = f"SELECT {columns}, p._url AS {hidden} FROM {source}"
         else:
-            source = f"{source} f"
-        select = f"SELECT {columns} FROM {source}"
+            select = f"SELECT {columns}, f._path AS {hidden} FROM {source} f"
         if small and reader != "parquet" and sum(file.size for file in files) <= SMALL_BYTES:
             self._engine.scan(f"CREATE TEMP TABLE {name} AS {select}").fetchall()
             self._engine.settle()

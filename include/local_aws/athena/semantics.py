@@ -14,6 +14,7 @@ from include.local_aws.athena.engine import Engine
 from include.local_aws.athena.errors import QueryError, not_supported
 from include.local_aws.athena.functions import FUNCTION_RULES, refuse_unknown
 from include.local_aws.athena.rules import OPERATOR_RULES
+from include.local_aws.athena.unnesting import elements, is_plain, side_by_side
 
 RULES = OPERATOR_RULES | FUNCTION_RULES
 COLUMNS = "columns"
@@ -46,6 +47,8 @@ class Semantics:
             self._environment = self._sources(scope)
             self._rewrite(scope)
             scope.expression.meta[COLUMNS] = self._columns(scope)
+            if isinstance(scope.expression, exp.Unnest):
+                self._unnest(scope.expression)
         if root is None:
             raise not_supported(f"a query of the form {type(tree).__name__}")
         names = [item.output_name for item in tree.selects]
@@ -149,10 +152,8 @@ class Semantics:
         names = node.alias_column_names
         kinds: list[str | None] = []
         if isinstance(node, exp.Unnest):
-            if len(node.expressions) > 1:
-                raise not_supported("UNNEST of several arrays at once")
             for item in node.expressions:
-                kinds.extend(_elements(self.type(item)))
+                kinds.extend(elements(self.type(item)))
             if node.args.get("offset"):
                 kinds.append("BIGINT")
                 offset = node.args["offset"]
@@ -166,6 +167,15 @@ class Semantics:
         else:
             raise not_supported(f"{type(node).__name__} in FROM")
         return dict(zip(names, kinds, strict=False))
+
+    def _unnest(self, node: exp.Unnest) -> None:
+        """Replace an UNNEST that DuckDB has no words for by a subquery that does the same."""
+        kinds = [self.type(item) for item in node.expressions]
+        if is_plain(node, kinds):
+            return
+        if None in kinds:
+            raise not_supported("UNNEST of several values whose types are not clear, CAST them")
+        node.replace(side_by_side(node, kinds, list(node.meta[COLUMNS])))
 
     def _rewrite(self, scope: Scope) -> None:
         """Check and rewrite the scope's own expressions, children before their parents."""
@@ -198,18 +208,5 @@ def own_nodes(root: exp.Expr) -> Iterator[exp.Expr]:
 
 def _macro_aggregate(probe: exp.Expr) -> bool:
     """Tell whether a call that was rewritten by name aggregates."""
-    names = {"map_agg", "quantile_disc"}
+    names = {"map_agg", "quantile_disc", "histogram"}
     return any(str(call.this).lower() in names for call in probe.find_all(exp.Anonymous))
-
-
-def _elements(kind: str | None) -> list[str | None]:
-    """Give the types of the columns that UNNEST makes of a value."""
-    if kind is None:
-        return [None]
-    if kind.startswith("MAP("):
-        raise not_supported("UNNEST of a map; use map_entries or two arrays")
-    if not kind.endswith("[]"):
-        raise QueryError("TYPE_MISMATCH", f"Cannot unnest type: {kind.lower()}")
-    if kind.startswith("STRUCT("):
-        raise not_supported("UNNEST of an array of rows")
-    return [kind[:-2]]

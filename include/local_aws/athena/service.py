@@ -17,6 +17,7 @@ from include.local_aws.front.context import AwsError, Context
 
 MAX_QUERY_BYTES = 262_144
 MAX_ROWS = 1000
+MAX_PARAMETER = 1024
 MAX_IDS = 50
 PLACE = re.compile(r"^s3://[^/]+(/.*)?$")
 
@@ -45,8 +46,9 @@ class Service:
         query = request.get("QueryString") or ""
         if not query.strip() or len(query.encode()) > MAX_QUERY_BYTES:
             raise invalid(f"QueryString must have 1 to {MAX_QUERY_BYTES} bytes")
-        if request.get("ExecutionParameters"):
-            raise invalid("not supported here: ExecutionParameters")
+        parameters = request.get("ExecutionParameters") or []
+        if any(not 1 <= len(text) <= MAX_PARAMETER for text in parameters):
+            raise invalid(f"ExecutionParameters must have 1 to {MAX_PARAMETER} characters each")
         token = request.get("ClientRequestToken")
         if token is not None and not 32 <= len(token) <= 128:
             raise invalid("ClientRequestToken must have 32 to 128 characters")
@@ -72,7 +74,7 @@ class Service:
         statement = classify(query)
         identity = str(uuid.uuid4())
         folder = output if output.endswith("/") else output + "/"
-        extension = "csv" if statement.kind == "select" else "txt"
+        extension = "csv" if statement.kind in {"select", "execute"} else "txt"
         execution = {
             "QueryExecutionId": identity,
             "Query": query,
@@ -91,7 +93,9 @@ class Service:
                 "EffectiveEngineVersion": "Athena engine version 3",
             },
         }
-        key = [query, place, name, request.get("ResultConfiguration")]
+        if parameters:
+            execution["ExecutionParameters"] = parameters
+        key = [query, parameters, place, name, request.get("ResultConfiguration")]
         fingerprint = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
         try:
             known = self._store.add(execution, token, fingerprint)

@@ -1,6 +1,6 @@
 """What the execution of one statement has at hand, and what it leaves behind."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,9 @@ from include.local_aws.athena.files import split_location
 from include.local_aws.athena.relations import Glue, Relations
 from include.local_aws.athena.statements import Statement
 from include.local_aws.athena.types import Column
+
+Forward = Callable[[str, dict[str, Any]], dict[str, Any]]
+"""Calls an AWS action by its full name, for example `AmazonAthena.GetWorkGroup`."""
 
 
 @dataclass
@@ -28,6 +31,8 @@ class Session:
         s3: boto3 client.
         glue: calls Glue actions.
         scratch: folder on disk, deleted afterwards.
+        work_group: name of the work group.
+        forward: calls MiniStack's own actions.
     """
 
     id: str
@@ -40,6 +45,8 @@ class Session:
     s3: Any
     glue: Glue
     scratch: Path
+    work_group: str
+    forward: Forward
     relations: Relations = field(init=False)
 
     def __post_init__(self) -> None:

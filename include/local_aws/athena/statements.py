@@ -12,6 +12,9 @@ KINDS = [
     (r"(SELECT|WITH|VALUES|TABLE|\()\b|\(", "select", "DML", "SELECT"),
     (r"INSERT\s+INTO\b", "insert", "DML", "INSERT"),
     (r"EXPLAIN\b", "explain", "UTILITY", "EXPLAIN"),
+    (r"PREPARE\b", "prepare", "DDL", "PREPARE"),
+    (r"EXECUTE\b", "execute", "DML", "EXECUTE"),
+    (r"DEALLOCATE\s+PREPARE\b", "deallocate", "DDL", "DEALLOCATE_PREPARE"),
     (r"CREATE\s+(OR\s+REPLACE\s+)?VIEW\b", "create_view", "DDL", "CREATE_VIEW"),
     (r"CREATE\s+EXTERNAL\s+TABLE\b", "create_table", "DDL", "CREATE_TABLE"),
     (r"CREATE\s+TABLE\b", "create_table_as", "DDL", "CREATE_TABLE_AS_SELECT"),
@@ -69,7 +72,7 @@ def classify(text: str) -> Statement:
 def refuse(statement: Statement) -> QueryError:
     """Make the refusal of a statement of kind `other`."""
     words = " ".join(re.findall(r"\w+", statement.sql)[:3]).upper()
-    known = {"ALTER", "UNLOAD", "PREPARE", "EXECUTE", "DEALLOCATE", "MERGE", "DELETE", "UPDATE",
+    known = {"ALTER", "UNLOAD", "MERGE", "DELETE", "UPDATE",
              "OPTIMIZE", "VACUUM", "SHOW", "CREATE", "DROP"}  # fmt: skip
     if words.partition(" ")[0] in known:
         return not_supported(f"statement {words} …")

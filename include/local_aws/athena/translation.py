@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.athena import Athena
 from sqlglot.errors import OptimizeError, ParseError, TokenError
 from sqlglot.optimizer.qualify import qualify
 
@@ -16,6 +17,15 @@ from include.local_aws.athena.semantics import Semantics
 from include.local_aws.athena.types import Column
 
 MAX_VIEW_DEPTH = 20
+FILE = "$path"
+"""The hidden column of every table: the URL of the file that a row is in."""
+
+
+class Dialect(Athena):
+    """Athena's dialect, whose hidden columns a star does not show."""
+
+    PSEUDOCOLUMNS = {FILE.upper()}  # noqa: RUF012 - the base class declares it so
+    EXCLUDES_PSEUDOCOLUMNS_FROM_STAR = True
 
 
 @dataclass
@@ -80,14 +90,20 @@ def translate(query: exp.Query, database: str, relations: Relations, engine: Eng
         column.set("catalog", None)
     names = _written_names(tree)
     schema: dict[str, object] = {
-        name: {column.name: _opaque(column.type) for column in table.all_columns}
+        name: {column.name: _opaque(column.type) for column in shown_columns(table)}
         for name, table in scans.items()
     }
     tree = _qualified(tree, schema)
-    types = {name: {c.name: c.type for c in table.all_columns} for name, table in scans.items()}
+    _place_hidden_columns(tree)
+    types = {name: {c.name: c.type for c in shown_columns(table)} for name, table in scans.items()}
     columns = Semantics(engine, types).apply(tree)
     shown = [(names.get(name, name), kind) for name, kind in columns]
     return Translation(tree, shown, scans)
+
+
+def shown_columns(table: Table) -> tuple[Column, ...]:
+    """Give all columns that a query of a table can name, the hidden one last."""
+    return (*table.all_columns, Column(FILE, "VARCHAR"))
 
 
 def _opaque(kind: str) -> str:
@@ -101,7 +117,7 @@ def _qualified(tree: exp.Query, schema: dict[str, object]) -> exp.Query:
         result = qualify(
             tree,
             schema=schema or {"_none": {"_none": "INT"}},
-            dialect="athena",
+            dialect=Dialect,
             expand_alias_refs=False,
             quote_identifiers=True,
             validate_qualify_columns=True,
@@ -111,6 +127,28 @@ def _qualified(tree: exp.Query, schema: dict[str, object]) -> exp.Query:
     if not isinstance(result, exp.Query):
         raise not_supported("this form of query")
     return result
+
+
+def _place_hidden_columns(tree: exp.Query) -> None:
+    """Give hidden columns their table, which the resolver leaves open.
+
+    Raises:
+        QueryError: there is no table that it could be of, or there are several.
+    """
+    for node in list(tree.find_all(exp.Pseudocolumn)):
+        select = node.find_ancestor(exp.Select)
+        table = node.table
+        if not table and select is not None:
+            start = select.args.get("from_")
+            sources = [start.this] if start else []
+            sources += [join.this for join in select.args.get("joins") or []]
+            tables = [source.alias_or_name for source in sources if isinstance(source, exp.Table)]
+            if len(tables) > 1:
+                raise QueryError("AMBIGUOUS_NAME", f"Column '{node.name}' is ambiguous")
+            table = tables[0] if tables else ""
+        if not table:
+            raise QueryError("COLUMN_NOT_FOUND", f"Column '{node.name}' cannot be resolved")
+        node.replace(exp.column(node.name, table=table, quoted=True))
 
 
 def _resolution_error(text: str) -> QueryError:
@@ -140,6 +178,8 @@ def _name_columns(tree: exp.Query) -> None:
             raise not_supported("SELECT * with JOIN … USING; name the columns")
         items = []
         for position, item in enumerate(select.expressions):
+            if item.name == FILE and isinstance(item, exp.Column) and select is not tree:
+                raise not_supported(f'"{FILE}" of a subquery without a name; write AS …')
             if isinstance(item, (exp.Alias, exp.Star, exp.Column)) or item.is_star:
                 items.append(item)
             elif isinstance(item, exp.Dot) and item.name:
