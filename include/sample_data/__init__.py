@@ -16,6 +16,7 @@ from include.sample_data.tills import COLUMNS as STORE_COLUMNS
 from include.sample_data.tills import DDL as STORE_DDL
 from include.sample_data.tills import TillsDay
 from include.sample_data.truth import Accounts
+from include.sample_data.vendors import VendorDay
 from include.sample_data.web import WebDay
 from include.sample_data.wholesale import WholesaleDay
 
@@ -62,7 +63,7 @@ def generate(day: date, seed: int = 7, scale: float = 1.0) -> Day:
     Args:
         day: Arrival day, from 2000-01-05 to 2199-12-31.
         seed: Another seed, other data.
-        scale: 1 is about 3,000 rows a day; below that every planted fault still occurs.
+        scale: 1 is about 3,500 rows a day; below that every planted fault still occurs.
 
     Raises:
         ValueError: The day or the scale is outside its limits.
@@ -71,9 +72,10 @@ def generate(day: date, seed: int = 7, scale: float = 1.0) -> Day:
         raise ValueError(f"day {day} is outside {FIRST_DAY} to {LAST_DAY}")
     if not 0 < scale <= LARGEST_SCALE:
         raise ValueError(f"scale {scale} must be above 0 and at most {LARGEST_SCALE:g}")
+    drops = (WebDay, WholesaleDay, VendorDay)
     return Day(
         day=day,
-        files=WebDay(day, seed, scale).files() + WholesaleDay(day, seed, scale).files(),
+        files=[file for drop in drops for file in drop(day, seed, scale).files()],
         store_file=TillsDay(day, seed, scale).file(),
     )
 

@@ -45,7 +45,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--from", dest="first", type=strict_day, required=True, metavar="D")
     parser.add_argument("--to", dest="last", type=strict_day, required=True, metavar="D")
-    parser.add_argument("--scale", type=float, default=1.0, metavar="N", help="1: 3,000 rows a day")
+    parser.add_argument("--scale", type=float, default=1.0, metavar="N", help="1: 3,500 rows a day")
     parser.add_argument("--seed", type=int, default=7, metavar="N")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     given = parser.parse_args(argv)

@@ -114,6 +114,10 @@ class Weave:
         """First ordinary row of a file, and the one after its last."""
         return self.ordinary * file // self.files, self.ordinary * (file + 1) // self.files
 
+    def file_of(self, number: int) -> int:
+        """Return the file in which ordinary row ``number`` stands."""
+        return next(file for file in range(self.files) if number < self.bounds(file)[1])
+
     def planted_in(self, file: int) -> int:
         """How many planted rows a file has: they are dealt to the files in turn."""
         return (self.planted - file + self.files - 1) // self.files
@@ -126,7 +130,7 @@ class Weave:
 
     def may_be_copied(self, number: int) -> bool:
         """Say whether ordinary row ``number`` is the target of any copy, here or tomorrow."""
-        file = next(f for f in range(self.files) if number < self.bounds(f)[1])
+        file = self.file_of(number)
         low, high = self.bounds(file)
         turn = ((number - low + 1) * self.planted_in(file) - 1) // (high - low)
         return number - self.target(file, turn, 0) < self.COPIES

@@ -110,6 +110,14 @@ def unsettled_encodings(file: Path) -> list[tuple[str, ...]]:
     return [each for each in encodings if len(each) > 1]
 
 
+VENDOR_FILE = """\
+Vendor;Doc No;Doc Type;Doc Date;Article No;Article;Group;Qty;Price;Amount;Region
+V017;000001;Sale;10/03/2026 10:05;P001;"Mouse; wired";Electronics;1.200;1.234,50;1.481.399,00;SÜD
+V017;000002;credit note;10/03/2026 10:06;P002;Pen;Office;-2;0,5;-1,00;North
+V017;000003;Sale;10/03/2026 10:07;P002;Pen;Office;2;12.50;25,00;North
+"""
+
+
 def test_a_day_of_all_sources(spark: SparkSession, lake: Lake, lake_folder: LakeFolder) -> None:
     web = "ecommerce_orders"
     lake_folder.put(web, DAY, "b.jsonl", order(1) + "\n" + order(2, region="Mars") + "broken\n")
@@ -118,6 +126,7 @@ def test_a_day_of_all_sources(spark: SparkSession, lake: Lake, lake_folder: Lake
     invoices = lake_folder.put("wholesale_invoices", DAY, "w.csv", dirty_invoices())
     lake_folder.put("wholesale_invoices", DAY, "empty.csv", HEADER + "\n")
     lake_folder.put("store_transactions", DAY, "0123456789abcdef.parquet", receipts(4))
+    vendors = lake_folder.put("vendor_sales", DAY, "V017.csv", VENDOR_FILE)
 
     manifest = lake_folder.build(spark, lake, DAY, DAY)
 
@@ -133,9 +142,11 @@ def test_a_day_of_all_sources(spark: SparkSession, lake: Lake, lake_folder: Lake
         "empty.csv": (0, 0, 0, 0),
         "w.csv": (17, 3, 13, 1),
         "0123456789abcdef.parquet": (4, 4, 0, 0),
+        "V017.csv": (3, 2, 1, 0),
     }  # fmt: skip
     assert manifest["quarantine"] == {
         "ecommerce_orders": {"not_accepted:region": 1, "unreadable": 1},
+        "vendor_sales": {"invalid:unit_price": 1},
         "wholesale_invoices": {
             "bad_pattern:customer_ref": 1,
             "bad_pattern:invoice_no": 1,
@@ -172,6 +183,7 @@ def test_a_day_of_all_sources(spark: SparkSession, lake: Lake, lake_folder: Lake
     assert {table["table"]: len(table["partitions"]) for table in manifest["tables"]} == {
         "clean_ecommerce_orders": 1,
         "clean_store_transactions": 1,
+        "clean_vendor_sales": 1,
         "clean_wholesale_invoices": 2,
         "quarantine": 1,
         "run_ledger": 1,
@@ -192,6 +204,16 @@ def test_a_day_of_all_sources(spark: SparkSession, lake: Lake, lake_folder: Lake
         ("536366", f"{DAY} 08:28:00+00", 'SET 7, "BABUSHKA"\nBOXES', 1, Decimal("7.65"), None,
          False, 4),
         ("C536367", "2026-03-09 09:41:00+00", "HEART", -6, Decimal("-15.30"), token, True, 6),
+    ]  # fmt: skip
+    assert lake_folder.query(
+        "SELECT transaction_id, channel, sold_at::VARCHAR, quantity, unit_price, total_amount, "
+        "amount_matches, customer_token, region, is_return, source_row FROM sales "
+        f"WHERE source_file = '{vendors}' ORDER BY source_row"
+    ) == [
+        ("V017-000001", "vendor", f"{DAY} 10:05:00+00", 1200, Decimal("1234.50"),
+         Decimal("1481399.00"), False, None, "South", False, 2),
+        ("V017-000002", "vendor", f"{DAY} 10:06:00+00", -2, Decimal("0.50"), Decimal("-1.00"),
+         True, None, "North", True, 3),
     ]  # fmt: skip
     assert lake_folder.query(
         "SELECT transaction_id, region, amount_matches, source_row FROM sales "

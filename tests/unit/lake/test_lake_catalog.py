@@ -46,6 +46,7 @@ def test_every_physical_table_is_there(tables: dict[str, catalog.CatalogTable]) 
         "retail_ops.run_ledger",
         "retail_silver.clean_ecommerce_orders",
         "retail_silver.clean_store_transactions",
+        "retail_silver.clean_vendor_sales",
         "retail_silver.clean_wholesale_invoices",
         "retail_silver.sales",
     ]

@@ -11,23 +11,29 @@ from pathlib import Path
 import pytest
 import yaml
 
-from include.lake.contracts import SALES_INPUTS, load_lake
+from include.lake.contracts import NOTHING, SALES_INPUTS, load_lake
 
 ROOT = Path(__file__).parents[3]
 CONTRACTS = ROOT / "include" / "contracts"
 
 
-def test_lake_has_the_three_datasets_in_order() -> None:
+def test_lake_has_the_four_datasets_in_order() -> None:
     lake = load_lake()
     assert [contract.dataset for contract in lake.contracts] == [
         "ecommerce_orders",
         "store_transactions",
+        "vendor_sales",
         "wholesale_invoices",
     ]
     assert lake.time_zone == "Europe/London"
     assert lake.max_lateness_days == 3
     assert (lake.silver_database, lake.analytics_database) == ("retail_silver", "sales_analytics")
-    assert [contract.channel for contract in lake.contracts] == ["web", "store", "wholesale"]
+    assert [contract.channel for contract in lake.contracts] == [
+        "web",
+        "store",
+        "vendor",
+        "wholesale",
+    ]
     with pytest.raises(KeyError, match="include/contracts has: ecommerce_orders"):
         lake.contract("nothing")
 
@@ -65,6 +71,26 @@ def test_wholesale_contract_reads_the_uci_headers() -> None:
     keys = {column.primary_key: column.name for column in wholesale.columns if column.primary_key}
     assert keys == {1: "invoice_no", 2: "stock_code", 3: "line"}
     assert [rule.name for rule in wholesale.rules] == ["quantity_not_zero", "quantity_sign"]
+
+
+def test_vendor_contract_writes_numbers_with_commas_and_the_day_first() -> None:
+    vendors = load_lake().contract("vendor_sales")
+    assert [column.source for column in vendors.delivered_columns] == [
+        "Vendor", "Doc No", "Doc Type", "Doc Date", "Article No", "Article", "Group", "Qty",
+        "Price", "Amount", "Region",
+    ]  # fmt: skip
+    for name in ("quantity", "unit_price", "total_amount"):
+        column = vendors.column(name)
+        assert (column.decimal_separator, column.grouping_separator) == (",", ".")
+    plain = vendors.column("vendor_id")
+    assert (plain.decimal_separator, plain.grouping_separator) == (".", None)
+    assert vendors.column("sold_at").formats == ("dd/MM/yyyy HH:mm",)
+    assert vendors.source.options["sep"] == ";"
+    assert vendors.column("is_return").derived == "doc_type = 'Return'"
+    keys = {column.primary_key: column.name for column in vendors.columns if column.primary_key}
+    assert keys == {1: "vendor_id", 2: "vendor_txn_id"}
+    assert vendors.sales["customer_id"] == NOTHING
+    assert vendors.lateness_days == 3
 
 
 def test_store_contract_comes_from_the_tills() -> None:
@@ -131,5 +157,5 @@ def test_lake_loads_from_inside_a_zip(tmp_path: Path) -> None:
         check=True,
     )
     assert done.stdout.strip() == (
-        "3 ['daily_sales', 'sales_by_category', 'sales_by_product_region', 'transactions']"
+        "4 ['daily_sales', 'sales_by_category', 'sales_by_product_region', 'transactions']"
     )

@@ -54,6 +54,7 @@ def listings() -> Listings:
         ),
         "wholesale_invoices": drop("wholesale_invoices", "_SUCCESS", "2026-07-02.csv"),
         "store_transactions": {DAY: extract(A)},
+        "vendor_sales": drop("vendor_sales", "_SUCCESS", "V017.csv", "V042.csv.gz"),
     }
 
 

@@ -2,7 +2,8 @@
 
 Shares nothing with ``include.sample_data``: it reads text, judges each row by the rules written out
 here, removes duplicates and sums. What it finds must be what was planted. The column ``mark`` holds
-what finds a row again in its file: the line, or the first cell of a CSV.
+what finds a row again in its file: the line, or the first cell of a CSV (of the vendors' the
+first two).
 """
 
 from pathlib import Path
@@ -124,6 +125,86 @@ SELECT DISTINCT 'wholesale_invoices' AS dataset, s.file_path AS filename,
 FROM reject_errors e JOIN reject_scans s USING (scan_id, file_id)
 """
 
+VENDOR_CELLS = """
+CREATE TABLE vendor_cells AS
+    SELECT * FROM read_csv(getvariable('root') || '/vendor_sales/*/*.csv*',
+        header = true, all_varchar = true, filename = true, delim = ';', quote = '"', escape = '"',
+        store_rejects = true, rejects_table = 'vendor_errors', rejects_scan = 'vendor_scans',
+        columns = {'vendor': 'VARCHAR', 'doc': 'VARCHAR', 'type': 'VARCHAR', 'moment': 'VARCHAR',
+            'product': 'VARCHAR', 'name': 'VARCHAR', 'category': 'VARCHAR', 'quantity': 'VARCHAR',
+            'price': 'VARCHAR', 'total': 'VARCHAR', 'region': 'VARCHAR'})
+"""
+
+# Groups of three by points, then at most two decimals behind a comma.
+COMMA = r"^-?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]{1,2})?$"
+
+
+def amount(text: str) -> str:
+    """Say in SQL: the number that the text is with points between thousands and a comma."""
+    plain = f"replace(replace({text}, '.', ''), ',', '.')"
+    return f"CASE WHEN regexp_matches({text}, '{COMMA}') THEN {plain}::DECIMAL(18,2) END"
+
+
+VENDOR = rf"""
+CREATE TABLE vendor AS
+WITH texts AS (
+    SELECT filename, vendor AS first, doc AS second, nullif(trim(vendor), '') AS vendor,
+        nullif(trim(doc), '') AS doc, lower(nullif(trim(type), '')) AS type,
+        nullif(trim(moment), '') AS moment, nullif(trim(product), '') AS product,
+        nullif(trim(name), '') AS name, nullif(trim(category), '') AS category,
+        nullif(trim(quantity), '') AS quantity, nullif(trim(price), '') AS price,
+        nullif(trim(total), '') AS total, lower(nullif(trim(region), '')) AS region
+    FROM vendor_cells
+), typed AS (
+    SELECT *, regexp_extract(filename, 'ingest_date=([0-9-]+)', 1)::DATE AS arrived,
+        try_strptime(moment, '%d/%m/%Y %H:%M')::DATE AS day,
+        {amount("quantity")} AS q, {amount("price")} AS p,
+        {amount("total")} AS t,
+        CASE WHEN type IN ('s', 'sale') THEN false
+            WHEN type IN ('r', 'return', 'credit note') THEN true END AS returns,
+        CASE WHEN region IN ('n', 'north', 'nord') THEN 'North'
+            WHEN region IN ('s', 'south', 'süd', 'sued') THEN 'South'
+            WHEN region IN ('e', 'east', 'ost') THEN 'East'
+            WHEN region IN ('w', 'west') THEN 'West' END AS place
+    FROM texts
+)
+SELECT 'vendor_sales' AS dataset, 'vendor' AS channel, filename, arrived,
+    coalesce(first, '') || ';' || coalesce(second, '') AS mark, day,
+    vendor || ' ' || doc AS id, q::BIGINT AS quantity, t AS total,
+    CAST(q::BIGINT * p AS DECIMAL(18,2)) AS calculated, returns AS is_return,
+    NULL AS customer, place AS region, category,
+    CASE WHEN vendor IS NULL THEN 'required:vendor_id'
+        WHEN NOT regexp_full_match(vendor, 'V[0-9]{{3}}') THEN 'bad_pattern:vendor_id'
+        WHEN doc IS NULL THEN 'required:vendor_txn_id'
+        WHEN NOT regexp_full_match(doc, '[0-9]{{6,12}}') THEN 'bad_pattern:vendor_txn_id'
+        WHEN type IS NULL THEN 'required:doc_type'
+        WHEN returns IS NULL THEN 'not_accepted:doc_type'
+        WHEN moment IS NULL THEN 'required:sold_at' WHEN day IS NULL THEN 'invalid:sold_at'
+        WHEN product IS NULL THEN 'required:product_id'
+        WHEN name IS NULL THEN 'required:product_name'
+        WHEN category IS NULL THEN 'required:category'
+        WHEN quantity IS NULL THEN 'required:quantity'
+        WHEN q IS NULL OR q <> floor(q) THEN 'invalid:quantity'
+        WHEN abs(q) > 5000 THEN 'out_of_range:quantity'
+        WHEN price IS NULL THEN 'required:unit_price' WHEN p IS NULL THEN 'invalid:unit_price'
+        WHEN p <= 0 THEN 'out_of_range:unit_price'
+        WHEN total IS NULL THEN 'required:total_amount' WHEN t IS NULL THEN 'invalid:total_amount'
+        WHEN typed.region IS NULL THEN 'required:region'
+        WHEN place IS NULL THEN 'not_accepted:region'
+        WHEN q = 0 THEN 'rule:quantity_not_zero'
+        WHEN returns <> (q < 0) THEN 'rule:quantity_sign'
+        WHEN returns <> (t < 0) THEN 'rule:amount_sign'
+        WHEN day > arrived THEN 'in_future:sold_at'
+        WHEN day < arrived - 3 THEN 'too_late:sold_at' END AS reason
+FROM typed
+UNION ALL BY NAME
+SELECT DISTINCT 'vendor_sales' AS dataset, s.file_path AS filename,
+    regexp_extract(s.file_path, 'ingest_date=([0-9-]+)', 1)::DATE AS arrived,
+    'unreadable' AS reason, e.line::VARCHAR AS id,
+    split_part(e.csv_line, ';', 1) || ';' || split_part(e.csv_line, ';', 2) AS mark
+FROM vendor_errors e JOIN vendor_scans s USING (scan_id, file_id)
+"""
+
 STORE = f"""
 CREATE TABLE store AS
 SELECT 'store_transactions' AS dataset, 'store' AS channel, filename,
@@ -151,7 +232,8 @@ FROM read_csv(getvariable('root') || '/store_transactions/*.csv', header = true,
 ROWS = """
 CREATE TABLE rows AS
 SELECT row_number() OVER () AS place, parse_filename(filename) AS file, * EXCLUDE (filename)
-FROM (FROM web UNION ALL BY NAME FROM wholesale UNION ALL BY NAME FROM store);
+FROM (FROM web UNION ALL BY NAME FROM wholesale UNION ALL BY NAME FROM vendor
+    UNION ALL BY NAME FROM store);
 CREATE TABLE kept AS
 SELECT * FROM rows WHERE reason IS NULL
 QUALIFY row_number() OVER (
@@ -173,7 +255,7 @@ def read(root: Path) -> duckdb.DuckDBPyConnection:
     database = duckdb.connect(config={"threads": 2})
     database.execute("SET TimeZone = 'UTC'")
     database.execute("SET VARIABLE root = ?", [str(root)])
-    for statement in (WEB, CELLS, WHOLESALE, STORE, ROWS):
+    for statement in (WEB, CELLS, WHOLESALE, VENDOR_CELLS, VENDOR, STORE, ROWS):
         database.execute(statement)
     return database
 

@@ -36,6 +36,11 @@ def test_it_writes_drops_store_rows_and_truth(tmp_path: Path) -> None:
             f"wholesale_invoices/ingest_date={day}/invoices-{day}-1.csv",
             f"wholesale_invoices/ingest_date={day}/invoices-{day}-2.csv",
             f"wholesale_invoices/ingest_date={day}/_SUCCESS",
+            f"vendor_sales/ingest_date={day}/V017-{day}-1.csv",
+            f"vendor_sales/ingest_date={day}/V017-{day}-2.csv",
+            f"vendor_sales/ingest_date={day}/V042-{day}-1.csv",
+            f"vendor_sales/ingest_date={day}/V042-{day}-2.csv.gz",
+            f"vendor_sales/ingest_date={day}/_SUCCESS",
             f"store_transactions/{day}.csv",
         )
     }

@@ -18,6 +18,10 @@ PINNED = {
     "orders-2024-06-05-3.jsonl": "f98a0187b580a895",
     "invoices-2024-06-05-1.csv": "d2d3a5be74f1056a",
     "invoices-2024-06-05-2.csv": "32522d8d357041f2",
+    "V017-2024-06-05-1.csv": "b302177b97ae09d7",
+    "V017-2024-06-05-2.csv": "769d1dcf0ba4763d",
+    "V042-2024-06-05-1.csv": "670a135cf8c43ead",
+    "V042-2024-06-05-2.csv.gz": "623371621773d3eb",
     "2024-06-05.csv": "eeaeecffc556838b",
 }
 
@@ -46,7 +50,7 @@ def test_another_seed_or_day_is_other_data() -> None:
         for day in (generate(DAY), generate(DAY, seed=8), generate(DAY + timedelta(days=1)))
         for file in everything(day)
     }
-    assert len(contents) == 18
+    assert len(contents) == 30
 
 
 def test_a_scale_multiplies_the_rows() -> None:
@@ -65,14 +69,14 @@ def test_files_of_any_scale_are_made_piece_by_piece() -> None:
 
 
 def test_the_gzip_file_holds_whole_lines_of_json() -> None:
-    (file,) = (f for f in generate(DAY).files if f.name.endswith(".gz"))
+    (file,) = (f for f in generate(DAY).files if f.name.endswith(".jsonl.gz"))
     lines = gzip.decompress(file.content).decode().splitlines()
     assert lines == [row.text for row in file.rows()]
     assert sum(1 for line in lines if line.endswith("}") and json.loads(line)) > 300
 
 
 def test_a_large_gzip_file_is_whole_too() -> None:
-    (file,) = (f for f in generate(DAY, scale=20).files if f.name.endswith(".gz"))
+    (file,) = (f for f in generate(DAY, scale=20).files if f.name.endswith(".jsonl.gz"))
     assert gzip.decompress(file.content).count(b"\n") == sum(1 for _ in file.rows())
 
 
@@ -81,12 +85,23 @@ def test_every_dataset_but_the_tills_arrives_in_more_than_one_file() -> None:
     assert {name: datasets.count(name) for name in datasets} == {
         "ecommerce_orders": 3,
         "wholesale_invoices": 2,
+        "vendor_sales": 4,
     }
 
 
 def test_wholesale_delivers_only_headers_on_a_saturday() -> None:
     files = [f for f in generate(date(2024, 6, 8)).files if f.dataset == "wholesale_invoices"]
     assert {f.content.count(b"\n") for f in files} == {1}
+
+
+def test_two_vendors_use_the_same_numbers_for_their_own_documents() -> None:
+    numbers: dict[str, set[str]] = {}
+    for file in generate(DAY).files:
+        if file.dataset == "vendor_sales":
+            cells = [row.text.split(";") for row in file.rows() if row.sale]
+            numbers.setdefault(file.name[:4], set()).update(row[1] for row in cells)
+            assert {row[0] for row in cells} == {file.name[:4]}
+    assert len(numbers["V017"] & numbers["V042"]) > 100
 
 
 @pytest.mark.parametrize("day", [date(1999, 12, 31), date(2200, 1, 1)])
