@@ -46,7 +46,7 @@ def _described(tree: exp.Create, name: str) -> dict[str, Any]:
     explicit_serde = None
     for item in items:
         if isinstance(item, exp.PartitionedByProperty):
-            keys = [_column(c) for c in item.this.expressions]
+            keys = [column_of(c) for c in item.this.expressions]
         elif isinstance(item, exp.RowFormatSerdeProperty):
             settings = item.args.get("serde_properties")
             explicit_serde = {
@@ -73,7 +73,7 @@ def _described(tree: exp.Create, name: str) -> dict[str, Any]:
         raise QueryError("INVALID_TABLE_PROPERTY", "CREATE EXTERNAL TABLE needs a LOCATION")
     if explicit_serde:
         storage["SerdeInfo"] = explicit_serde
-    storage["Columns"] = [_column(column) for column in tree.this.expressions]
+    storage["Columns"] = [column_of(column) for column in tree.this.expressions]
     table: dict[str, Any] = {
         "Name": name,
         "TableType": "EXTERNAL_TABLE",
@@ -113,7 +113,7 @@ def _file_format(item: exp.FileFormatProperty, storage: dict[str, Any]) -> None:
     storage["SerdeInfo"]["SerializationLibrary"] = serde
 
 
-def _column(item: exp.Expr) -> dict[str, str]:
+def column_of(item: exp.Expr) -> dict[str, str]:
     """Describe a column definition; its type as Hive spells it."""
     kind = item.args["kind"].sql("hive").lower()
     from_hive(kind)

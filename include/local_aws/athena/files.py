@@ -1,5 +1,6 @@
 """Where a table's rows are: registered partitions and the files at their locations."""
 
+import datetime as dt
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from include.local_aws.athena.errors import QueryError, not_supported
+from include.local_aws.athena.projection import is_projected, projected
 from include.local_aws.athena.relations import Glue, Table
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
@@ -51,16 +53,22 @@ def split_location(location: str) -> tuple[str, str]:
 
 
 def partitions_of(table: Table, glue: Glue) -> list[Partition]:
-    """Give the registered partitions of a table; an unpartitioned one is one partition.
+    """Give the partitions that queries see: projected ones, else those of the catalog."""
+    if is_projected(table):
+        now = dt.datetime.now(dt.UTC)
+        return [Partition(values, location) for values, location in projected(table, now)]
+    return registered_partitions(table, glue)
+
+
+def registered_partitions(table: Table, glue: Glue) -> list[Partition]:
+    """Give the partitions of the catalog; an unpartitioned table is one partition.
 
     Raises:
-        QueryError: the table asks for partition projection, or mixes formats.
+        QueryError: the table mixes formats.
     """
     storage = table.glue.get("StorageDescriptor") or {}
     if not table.keys:
         return [Partition((), storage.get("Location", ""))]
-    if str((table.glue.get("Parameters") or {}).get("projection.enabled", "")).lower() == "true":
-        raise not_supported(f"partition projection, which {table.qualified} asks for")
     request: dict[str, Any] = {"DatabaseName": table.database, "TableName": table.name}
     found = []
     while True:

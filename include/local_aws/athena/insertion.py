@@ -6,6 +6,7 @@ from include.local_aws.athena import writing
 from include.local_aws.athena.errors import QueryError, not_supported
 from include.local_aws.athena.files import NULL_PARTITION, partitions_of, split_location
 from include.local_aws.athena.formats import format_of
+from include.local_aws.athena.projection import is_projected
 from include.local_aws.athena.queries import prepare
 from include.local_aws.athena.relations import View
 from include.local_aws.athena.session import Outcome, Session
@@ -24,6 +25,8 @@ def insert(session: Session) -> Outcome:
     table = session.relations.find(target, session.database)
     if isinstance(table, View):
         raise not_supported("INSERT INTO a view")
+    if is_projected(table):
+        raise not_supported(f"INSERT INTO {table.qualified}, whose partitions are projected")
     source = tree.expression
     if isinstance(source, exp.Values):
         width = len(source.expressions[0].expressions)

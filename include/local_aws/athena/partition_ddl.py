@@ -9,7 +9,7 @@ from include.local_aws.athena.errors import QueryError
 from include.local_aws.athena.files import (
     NULL_PARTITION,
     objects_under,
-    partitions_of,
+    registered_partitions,
     split_location,
 )
 from include.local_aws.athena.relations import Table
@@ -113,7 +113,9 @@ def drop_partition(session: Session) -> Outcome:
         session, rf"ALTER\s+TABLE\s+{NAME}\s+DROP\s+(?P<if>IF\s+EXISTS\s+)?(?P<rest>PARTITION.*)"
     )
     table = target(session, found["name"])
-    existing = [[v or NULL_PARTITION for v in p.values] for p in partitions_of(table, session.glue)]
+    existing = [
+        [v or NULL_PARTITION for v in p.values] for p in registered_partitions(table, session.glue)
+    ]
     doomed = []
     for clause in _partition_clauses(found["rest"]):
         wanted = _values(table, clause["values"])
@@ -143,7 +145,8 @@ def repair(session: Session) -> Outcome:
     location = table.glue["StorageDescriptor"]["Location"]
     bucket, prefix = split_location(location)
     known = {
-        tuple(v or NULL_PARTITION for v in p.values) for p in partitions_of(table, session.glue)
+        tuple(v or NULL_PARTITION for v in p.values)
+        for p in registered_partitions(table, session.glue)
     }
     found: dict[tuple[str, ...], str] = {}
     for key, _ in objects_under(session.s3, bucket, prefix):

@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from include.local_aws.athena import (
+    alterations,
     ddl,
     external_tables,
     insertion,
@@ -20,6 +21,7 @@ from include.local_aws.athena import (
     queries,
     show,
     tables_as,
+    unload,
 )
 from include.local_aws.athena.engine import Engine
 from include.local_aws.athena.errors import OTHER, USER, QueryCancelled, QueryError
@@ -54,10 +56,13 @@ RUN: dict[str, Callable[[Session], Outcome]] = {
     "show_create_table": show.create_table,
     "show_create_view": show.create_view,
     "describe": show.describe,
+    "unload": unload.unload,
+    "add_columns": alterations.add_columns,
+    "set_properties": alterations.set_properties,
     "prepare": parameters.prepare,
     "deallocate": parameters.deallocate,
 }
-WRITERS = {"create_table_as", "insert"}
+WRITERS = {"create_table_as", "insert", "unload"}
 
 
 class Runner:

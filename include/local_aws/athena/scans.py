@@ -10,6 +10,7 @@ from include.local_aws.athena.engine import Engine
 from include.local_aws.athena.errors import QueryError
 from include.local_aws.athena.files import File, Partition, list_files, partitions_of
 from include.local_aws.athena.formats import format_of, readable, relation
+from include.local_aws.athena.information_schema import Listing
 from include.local_aws.athena.pruning import Needs, needs
 from include.local_aws.athena.relations import Glue, Table
 from include.local_aws.athena.translation import FILE, Translation, shown_columns
@@ -40,18 +41,35 @@ class Scans:
     def define(self, translation: Translation) -> None:
         """Create a temporary view, or table, for each scan of the query."""
         needed = needs(translation.tree)
+        files = {}
         for name, table in translation.scans.items():
-            self._register(name, table)
+            if isinstance(table, Listing):
+                self._list(name, table)
+            else:
+                files[name] = table
+                self._register(name, table)
         joined = {match.other_scan for need in needed.values() for match in need.joins}
-        order = sorted(translation.scans, key=lambda name: bool(translation.scans[name].keys))
+        order = sorted(files, key=lambda name: bool(files[name].keys))
         for name in order:
             table = translation.scans[name]
             numbers = self._numbers(name, table, needed.get(name))
             chosen = [(number, self._partitions[name][number]) for number in numbers]
             for _, partition in chosen:
                 _require_same_types(table, partition)
-            files = list_files(self._s3, chosen)
-            self._create(name, table, files, small=name in joined)
+            listed = list_files(self._s3, chosen)
+            self._create(name, table, listed, small=name in joined)
+
+    def _list(self, name: str, table: Listing) -> None:
+        """Create the scan of a table whose rows are known; nothing is read for it."""
+        columns = ", ".join(f"{quoted(c.name)} {c.type}" for c in table.columns)
+        self._engine.run(f"CREATE TEMP TABLE {name} ({columns})")
+        for start in range(0, len(table.rows), 1000):
+            rows = [
+                f"({', '.join('NULL' if v is None else literal(str(v)) for v in row)})"
+                for row in table.rows[start : start + 1000]
+            ]
+            self._engine.run(f"INSERT INTO {name} VALUES {', '.join(rows)}")
+        self._materialised.add(name)
 
     def _register(self, name: str, table: Table) -> None:
         """Write the table's partitions, typed as the catalog declares, to `_parts<scan>`."""

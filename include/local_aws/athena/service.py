@@ -9,6 +9,7 @@ import uuid
 from typing import Any
 
 from include.local_aws.athena.results import data_row, read_rows
+from include.local_aws.athena.reuse import allowed_age, reuse
 from include.local_aws.athena.runner import Runner
 from include.local_aws.athena.statements import classify
 from include.local_aws.athena.store import UNFINISHED, Store
@@ -97,12 +98,22 @@ class Service:
             execution["ExecutionParameters"] = parameters
         key = [query, parameters, place, name, request.get("ResultConfiguration")]
         fingerprint = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+        minutes = allowed_age(request)
+        details = None
+        if minutes is not None:
+            execution["ResultReuseConfiguration"] = request["ResultReuseConfiguration"]
+            if statement.kind == "select":
+                s3 = self._context.client("s3")
+                details = reuse(execution, minutes, self._store, s3, fingerprint)
         try:
             known = self._store.add(execution, token, fingerprint)
         except KeyError as error:
             raise invalid("Idempotent parameters do not match") from error
         if known is not None:
             return {"QueryExecutionId": known}
+        if details is not None:
+            self._store.update(execution, details, ("SUCCEEDED",))
+            return {"QueryExecutionId": identity}
         self._runner.submit(
             identity,
             output=folder,

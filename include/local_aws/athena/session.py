@@ -8,6 +8,7 @@ from typing import Any
 from include.local_aws.athena.engine import Engine
 from include.local_aws.athena.errors import QueryCancelled
 from include.local_aws.athena.files import split_location
+from include.local_aws.athena.information_schema import CatalogRelations
 from include.local_aws.athena.relations import Glue, Relations
 from include.local_aws.athena.statements import Statement
 from include.local_aws.athena.types import Column
@@ -51,7 +52,7 @@ class Session:
 
     def __post_init__(self) -> None:
         """Start with an empty view of the catalog."""
-        self.relations = Relations(self.glue)
+        self.relations = CatalogRelations(self.glue)
 
     def check_cutoff(self) -> None:
         """End a statement that was stopped, or that scanned more than its work group allows.

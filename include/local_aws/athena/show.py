@@ -7,7 +7,7 @@ from sqlglot import exp
 
 from include.local_aws.athena.ddl import target, words
 from include.local_aws.athena.errors import not_supported
-from include.local_aws.athena.files import NULL_PARTITION, partitions_of
+from include.local_aws.athena.files import NULL_PARTITION, registered_partitions
 from include.local_aws.athena.relations import Table, View
 from include.local_aws.athena.session import Outcome, Session, text_outcome
 from include.local_aws.athena.statements import NAME, split_name
@@ -99,7 +99,7 @@ def partitions(session: Session) -> Outcome:
             f"{escaped(key.name)}={escaped(NULL_PARTITION if value is None else value)}"
             for key, value in zip(table.keys, partition.values, strict=True)
         )
-        for partition in (partitions_of(table, session.glue) if table.keys else [])
+        for partition in (registered_partitions(table, session.glue) if table.keys else [])
     ]
     return text_outcome(session, sorted(lines), ["partition"])
 

@@ -11,6 +11,7 @@ KINDS = [
     # pattern at the start, kind, StatementType, SubstatementType
     (r"(SELECT|WITH|VALUES|TABLE|\()\b|\(", "select", "DML", "SELECT"),
     (r"INSERT\s+INTO\b", "insert", "DML", "INSERT"),
+    (r"UNLOAD\b", "unload", "DML", "UNLOAD"),
     (r"EXPLAIN\b", "explain", "UTILITY", "EXPLAIN"),
     (r"PREPARE\b", "prepare", "DDL", "PREPARE"),
     (r"EXECUTE\b", "execute", "DML", "EXECUTE"),
@@ -22,6 +23,13 @@ KINDS = [
     (r"DROP\s+(DATABASE|SCHEMA)\b", "drop_database", "DDL", "DROP_DATABASE"),
     (r"DROP\s+TABLE\b", "drop_table", "DDL", "DROP_TABLE"),
     (r"DROP\s+VIEW\b", "drop_view", "DDL", "DROP_VIEW"),
+    (rf"ALTER\s+TABLE\s+{NAME}\s+ADD\s+COLUMNS\b", "add_columns", "DDL", "ALTER_TABLE_ADD_COLUMNS"),
+    (
+        rf"ALTER\s+TABLE\s+{NAME}\s+SET\s+TBLPROPERTIES\b",
+        "set_properties",
+        "DDL",
+        "ALTER_TABLE_PROPERTIES",
+    ),
     (rf"ALTER\s+TABLE\s+{NAME}\s+ADD\b", "add_partition", "DDL", "ALTER_TABLE_ADD_PARTITION"),
     (rf"ALTER\s+TABLE\s+{NAME}\s+DROP\b", "drop_partition", "DDL", "ALTER_TABLE_DROP_PARTITION"),
     (r"MSCK\s+REPAIR\s+TABLE\b", "repair", "DDL", "MSCK_REPAIR_TABLE"),
@@ -72,7 +80,7 @@ def classify(text: str) -> Statement:
 def refuse(statement: Statement) -> QueryError:
     """Make the refusal of a statement of kind `other`."""
     words = " ".join(re.findall(r"\w+", statement.sql)[:3]).upper()
-    known = {"ALTER", "UNLOAD", "MERGE", "DELETE", "UPDATE",
+    known = {"ALTER", "MERGE", "DELETE", "UPDATE",
              "OPTIMIZE", "VACUUM", "SHOW", "CREATE", "DROP"}  # fmt: skip
     if words.partition(" ")[0] in known:
         return not_supported(f"statement {words} …")

@@ -60,6 +60,27 @@ class Store:
             )
             return None
 
+    def latest(
+        self, fingerprint: str, since: float
+    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Give the newest execution of the same request that computed its own result.
+
+        Args:
+            fingerprint: of the request.
+            since: earliest time of submission, seconds since 1970.
+        """
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT execution, details FROM executions WHERE fingerprint = ? AND "
+                "state = 'SUCCEEDED' AND submitted >= ? ORDER BY submitted DESC",
+                (fingerprint, since),
+            ).fetchall()
+        for row in rows:
+            execution = json.loads(row[0])
+            if "ResultReuseInformation" not in execution["Statistics"]:
+                return execution, json.loads(row[1])
+        return None
+
     def get(self, identity: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Give an execution and its private details, None when there is none."""
         with self._lock:

@@ -15,7 +15,7 @@ from include.local_aws.athena.translation import parse
 from include.local_aws.athena.types import Column, to_hive
 
 
-def _properties(node: exp.Expr) -> dict[str, Any]:
+def properties_of(node: exp.Expr) -> dict[str, Any]:
     """Read the WITH (…) of a CTAS; lists come as tuples, names in lower case."""
     found: dict[str, Any] = {}
     listed = node.args.get("properties")
@@ -48,12 +48,12 @@ def create_table_as(session: Session) -> Outcome:
             "TABLE_ALREADY_EXISTS",
             f"line 1:1: Destination table '{CATALOG}.{database}.{name}' already exists",
         )
-    layout = _layout(session, _properties(tree))
+    layout = _layout(session, properties_of(tree))
     writing.require_empty(session.s3, layout.location, f"{database}.{name}")
     translation, columns = prepare(session, tree.expression)
     columns = [Column(c.name.lower(), c.type) for c in columns]
-    _check_columns(columns, layout.keys)
-    no_data = _properties(tree).get("no_data", False)
+    check_columns(columns, layout.keys)
+    no_data = properties_of(tree).get("no_data", False)
     sql = f"SELECT * FROM ({translation.sql}) LIMIT 0" if no_data else translation.sql
     rows = writing.materialise(session.engine, sql, columns)
     session.check_cutoff()
@@ -116,7 +116,7 @@ def _layout(session: Session, properties: dict[str, Any]) -> writing.Layout:
     )
 
 
-def _check_columns(columns: list[Column], keys: tuple[str, ...]) -> None:
+def check_columns(columns: list[Column], keys: tuple[str, ...]) -> None:
     """Refuse what cannot be a table's columns, and partition columns that are not the last."""
     require_distinct_names(columns)
     names = [column.name for column in columns]

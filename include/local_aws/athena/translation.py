@@ -12,6 +12,7 @@ from sqlglot.optimizer.qualify import qualify
 
 from include.local_aws.athena.engine import Engine
 from include.local_aws.athena.errors import QueryError, not_supported
+from include.local_aws.athena.information_schema import Listing
 from include.local_aws.athena.relations import Relations, Table, View
 from include.local_aws.athena.semantics import Semantics
 from include.local_aws.athena.types import Column
@@ -103,6 +104,8 @@ def translate(query: exp.Query, database: str, relations: Relations, engine: Eng
 
 def shown_columns(table: Table) -> tuple[Column, ...]:
     """Give all columns that a query of a table can name, the hidden one last."""
+    if isinstance(table, Listing):
+        return table.columns
     return (*table.all_columns, Column(FILE, "VARCHAR"))
 
 

@@ -158,7 +158,7 @@ def test_an_execution_that_a_crash_left_running_is_failed(engine: Athena) -> Non
 
 @pytest.mark.parametrize(
     "sql",
-    ["UNLOAD (SELECT 1) TO 's3://x/y/' WITH (format = 'PARQUET')", "MERGE INTO t USING s ON 1 = 1",
+    ["UNLOAD (SELECT 1) TO 's3://x/y/' WITH (format = 'AVRO')", "MERGE INTO t USING s ON 1 = 1",
      "DELETE FROM t", "VACUUM t", "PREPARE p FROM VACUUM t", "EXPLAIN ANALYZE SELECT 1",
      "SELECT * FROM read_csv('/etc/passwd')", "SELECT getenv('HOME')"],
 )  # fmt: skip
