@@ -105,7 +105,7 @@ def test_objects_of_the_lake(
 
 
 @pytest.mark.usefixtures("without_tls_policy")
-def test_only_spark_and_the_extract_delete_and_only_their_own(
+def test_nobody_deletes_bronze_and_only_spark_and_housekeeping_the_rest(
     as_role: Callable[[str, str], Any], outputs: dict[str, str]
 ) -> None:
     keys = ["bronze/a", "staging/a", "silver/sales/a", "gold/a", "ops/published/a"]
@@ -115,7 +115,10 @@ def test_only_spark_and_the_extract_delete_and_only_their_own(
         for key in keys
         if allowed(as_role(role, "s3").delete_object, Bucket=outputs["LakeBucket"], Key=key)
     }
-    assert found == {("Airflow", "staging/a"), ("GlueJob", "silver/sales/a")}
+    assert found == {
+        *(("Airflow", key) for key in keys if key != "bronze/a"),
+        ("GlueJob", "silver/sales/a"),
+    }
 
 
 def test_secrets(as_role: Callable[[str, str], Any], outputs: dict[str, str]) -> None:
@@ -157,6 +160,12 @@ def test_catalog(root: Account, outputs: dict[str, str]) -> None:
         ("Airflow", "UpdateTable", "retail_ops", "published", True),
         ("Airflow", "UpdateTable", "retail_ops", "run_ledger", False),
         ("Airflow", "UpdateTable", "retail_gold", "daily_sales", False),
+        ("Airflow", "GetTableVersions", "retail_ops", "published", True),
+        ("Airflow", "DeleteTableVersion", "retail_ops", "published", True),
+        ("Airflow", "DeleteTableVersion", "retail_ops", "run_ledger", False),
+        ("Airflow", "GetTables", "retail_gold", "daily_sales", True),
+        ("Airflow", "BatchDeletePartition", "retail_silver", "sales", True),
+        ("Airflow", "BatchDeletePartition", "retail_bronze", "orders", False),
         ("Airflow", "BatchCreatePartition", "retail_silver", "sales", True),
         ("Airflow", "BatchCreatePartition", "retail_bronze", "orders", False),
         ("Airflow", "GetTable", "retail_bronze", "orders", True),
