@@ -7,7 +7,10 @@ from importlib import import_module
 from typing import Any
 
 _MODULES = {
+    "CatalogDriftOperator": "catalog_drift",
     "CheckDriftOperator": "check_drift",
+    "HousekeepingOperator": "housekeeping",
+    "ListVersionsOperator": "rollback",
     "OpenReleaseOperator": "open_release",
     "PostgresToS3ParquetOperator": "extract",
     "PublishOperator": "publish",
@@ -16,6 +19,7 @@ _MODULES = {
     "ReleaseCrawlerOperator": "crawler",
     "ReleaseGlueJobOperator": "glue_job",
     "ReportOperator": "report",
+    "RollbackOperator": "rollback",
 }
 
 
