@@ -2,7 +2,10 @@
 
 The dialect is engine version 3 (Trino), translated by sqlglot and made to mean the same; what
 cannot be made to mean the same is refused with NOT_SUPPORTED rather than computed differently.
-Work groups, named queries and data catalogs are MiniStack's.
+Work groups, named queries, prepared statements and data catalogs are MiniStack's.
+
+DataScannedInBytes is what came from S3 for the query, to the byte: the files' data, and the footers
+of Parquet files (at least 16 KiB each), which AWS does not bill.
 """
 
 from include.local_aws import catalog

@@ -1,6 +1,5 @@
 """One DuckDB connection per query: settings that make it count and sort as Athena does."""
 
-import json
 import threading
 from importlib.metadata import distribution
 from pathlib import Path
@@ -17,6 +16,12 @@ from include.local_aws.front.context import Context
 MEMORY_LIMIT = "1500MB"
 _HTTPFS_VERIFIED = threading.Event()
 """Set when a connection of this process has checked the extension's signature (60 ms)."""
+RECEIVED = """
+SELECT coalesce(sum(CAST(coalesce(response.headers['content-length'],
+                                  response.headers['Content-Length']) AS BIGINT)), 0)
+FROM duckdb_logs_parsed('HTTP') WHERE request.type = 'GET'
+AND regexp_matches(CAST(response.status AS VARCHAR), '^(OK|Partial)')
+"""
 OWN_ERRORS = ("DIVISION_BY_ZERO", "INVALID_CAST_ARGUMENT", "INVALID_FUNCTION_ARGUMENT",
               "NOT_SUPPORTED", "HIVE_BAD_DATA", "HIVE_CURSOR_ERROR")  # fmt: skip
 
@@ -71,8 +76,7 @@ class Engine:
             f"USE_SSL {str(url.scheme == 'https').lower()}, ENDPOINT {literal(url.netloc)}, "
             f"REGION {literal(self._context.region)}, KEY_ID {literal(credentials.access_key)}, "
             f"SECRET {literal(credentials.secret_key)})",
-            "PRAGMA enable_profiling = 'no_output'",
-            """SET custom_profiling_settings = '{"TOTAL_BYTES_READ": "true"}'""",
+            "CALL enable_logging('HTTP')",
         ]
 
     def run(self, sql: str) -> Any:
@@ -84,14 +88,11 @@ class Engine:
         except duckdb.Error as error:
             raise _as_athena(error, sql) from error
 
-    def scan(self, sql: str) -> Any:
-        """Execute a statement whose reads are billed; call `settle` when its rows are fetched."""
-        return self.run(sql)
-
     def settle(self) -> None:
-        """Add the bytes of the last `scan` to the bill."""
-        profile = json.loads(self._connection.get_profiling_information(format="json"))
-        self.bytes_scanned += int(profile.get("total_bytes_read", 0))
+        """Add what came from S3 since the last time to the bill: data, and Parquet footers."""
+        (received,) = self.run(RECEIVED).fetchone()
+        self.bytes_scanned += int(received)
+        self.run("CALL truncate_duckdb_logs()").fetchall()
 
     def fetch(self, cursor: Any, size: int) -> list[tuple[Any, ...]]:
         """Fetch up to `size` rows; rows are computed while they are fetched."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 from urllib.parse import urlsplit
 
+from include.local_aws.athena.copies import copies
 from include.local_aws.athena.engine import Engine
 from include.local_aws.athena.errors import QueryError, not_supported
 from include.local_aws.athena.files import File
@@ -59,7 +60,8 @@ def relation(
     if kind == "parquet":
         return _parquet(engine, table, urls), urls
     if kind == "json":
-        return _json(engine, table, urls), urls
+        paths = copies(engine, s3, files, scratch)
+        return _json(engine, table, paths), paths
     if kind == "text":
         return _text(table, urls), urls
     return _open_csv(engine, s3, table, files, scratch)

@@ -27,7 +27,7 @@ def write_csv(engine: Engine, sql: str, columns: Sequence[Column], path: Path) -
         f"CAST({name} AS TIMESTAMP)" if "TIME ZONE" in column.type else name
         for name, column in zip(names, columns, strict=True)
     ]
-    cursor = engine.scan(f"SELECT {', '.join(items)} FROM ({sql}) _r({', '.join(names)})")
+    cursor = engine.run(f"SELECT {', '.join(items)} FROM ({sql}) _r({', '.join(names)})")
     kinds = [column.type for column in columns]
     count = 0
     with path.open("w", encoding="utf-8", newline="") as file:

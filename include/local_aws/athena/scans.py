@@ -131,7 +131,7 @@ class Scans:
             self._materialised.add(name)
             return
         source, paths = relation(self._engine, self._s3, table, files, self._scratch / name)
-        if table.keys or reader == "csv":
+        if table.keys or paths != [file.url for file in files]:
             pairs = ", ".join(
                 f"({literal(path)}, {literal(file.url)}, {file.partition})"
                 for path, file in zip(paths, files, strict=True)
@@ -145,7 +145,7 @@ class Scans:
         else:
             select = f"SELECT {columns}, f._path AS {hidden} FROM {source} f"
         if small and reader != "parquet" and sum(file.size for file in files) <= SMALL_BYTES:
-            self._engine.scan(f"CREATE TEMP TABLE {name} AS {select}").fetchall()
+            self._engine.run(f"CREATE TEMP TABLE {name} AS {select}").fetchall()
             self._engine.settle()
             self._materialised.add(name)
         else:

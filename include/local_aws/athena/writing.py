@@ -95,7 +95,7 @@ def materialise(engine: Engine, sql: str, columns: Sequence[Column]) -> int:
         f"CAST({name} AS {column.type}) AS {quoted(column.name)}"
         for name, column in zip(names, columns, strict=True)
     )
-    engine.scan(
+    engine.run(
         f"CREATE TEMP TABLE {ROWS} AS SELECT {items} FROM ({sql}) _r({', '.join(names)})"
     ).fetchall()
     engine.settle()
