@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import boto3
 import pytest
 
-from include.lake.contracts import Contract, load_lake
+from include.lake.contracts import load_lake
 from include.laptop import queries, stack
 from include.laptop.published import Published
 from include.laptop.runs import Runs
@@ -25,14 +25,6 @@ RUN_SECONDS = 420
 WHOLESALE_HEADER = (
     "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 )
-
-
-def empty_file(contract: Contract) -> dict[str, bytes]:
-    """What a sender delivers on a day without rows: name and content of one file."""
-    if contract.source.format != "csv":
-        return {f"none.{contract.source.format}": b""}
-    names = [column.source for column in contract.delivered_columns]
-    return {"none.csv": f"{contract.source.options.get('sep', ',').join(names)}\n".encode()}
 
 
 class Lake:
@@ -52,7 +44,7 @@ class Lake:
     def deliver(self, day: date, files: Mapping[str, Mapping[str, bytes]]) -> None:
         """Delivers a day: content by file name by dataset; datasets not named get an empty file."""
         drops = [each for each in load_lake().contracts if each.source.kind == "s3_drop"]
-        empty = {each.dataset: empty_file(each) for each in drops}
+        empty = {each.dataset: {f"none.{each.source.format}": b""} for each in drops}
         for dataset, contents in {**empty, **files}.items():
             prefix = f"bronze/{dataset}/ingest_date={day}/"
             for name, content in contents.items():
