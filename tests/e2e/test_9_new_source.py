@@ -1,7 +1,8 @@
 """A source nobody has heard of: one contract file more, and its rows are in analysts' tables.
 
 The contract is added to a copy of the checkout, and nothing else is changed; the copy is deployed
-to the running lake by the commands that deploy any other change.
+to the running lake by the commands that deploy any other change. Last of all tests: what it has
+published stays published when its contract is gone.
 """
 
 import os
