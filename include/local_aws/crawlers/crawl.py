@@ -9,7 +9,7 @@ from typing import Any
 from include.local_aws import catalog
 from include.local_aws.crawlers.definition import Definition
 from include.local_aws.crawlers.formats import Found, inspect
-from include.local_aws.crawlers.listing import File, Folder, group, list_files
+from include.local_aws.crawlers.listing import CrawlError, File, Folder, group, list_files
 from include.local_aws.crawlers.tables import summarise
 from include.local_aws.crawlers.writing import Writer
 from include.local_aws.front.context import Context
@@ -48,6 +48,8 @@ class Crawl:
             self._check()
             return handlers[f"AWSGlue.{action}"](body)
 
+        self._context = context
+        self._row_tags: tuple[str, ...] = ()
         self._writer = Writer(definition, glue, log)
 
     def run(self) -> Counter[str]:
@@ -62,6 +64,7 @@ class Crawl:
             AwsError: the catalog refused, for example because the database does not exist.
             botocore.exceptions.ClientError: S3 refused, for example because of a missing bucket.
         """
+        self._row_tags = tuple(map(self._row_tag, self._definition.classifiers))
         for target in self._definition.targets:
             files = []
             for file in list_files(self._s3, target):
@@ -72,6 +75,17 @@ class Crawl:
                 self._write(folder, target.sample)
         self._writer.remove_tables()
         return self._writer.changes
+
+    def _row_tag(self, classifier: str) -> str:
+        """Give the row tag of a custom classifier."""
+        answer = self._context.forward("AWSGlue.GetClassifier", {"Name": classifier})
+        found = answer["Classifier"].get("XMLClassifier")
+        if not found or not found.get("RowTag"):
+            raise CrawlError(
+                f"crawler {self._definition.name}: of custom classifiers, only XMLClassifier with "
+                f"a RowTag is executed here, not {classifier}; remove it"
+            )
+        return str(found["RowTag"])
 
     def _check(self) -> None:
         if self._stopped():
@@ -93,7 +107,7 @@ class Crawl:
 
     def _inspect(self, file: File) -> Found:
         self._check()
-        return inspect(partial(self._read, file), file.size)
+        return inspect(partial(self._read, file), file.size, self._row_tags)
 
     def _read(self, file: File, start: int, length: int) -> bytes:
         """Read part of an object."""

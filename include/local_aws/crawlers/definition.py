@@ -24,6 +24,7 @@ class Definition:
         deletes: what becomes of those whose files are gone, one of `DELETES`.
         inherit: whether partitions take columns and format from their table.
         merge: whether columns that exist stay as they are and only new ones are added.
+        classifiers: names of custom classifiers, in the order in which they are tried.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Definition:
     deletes: str
     inherit: bool
     merge: bool
+    classifiers: tuple[str, ...]
 
 
 def read(crawler: dict[str, Any]) -> Definition:
@@ -51,8 +53,6 @@ def read(crawler: dict[str, Any]) -> Definition:
     others = sorted(kind for kind, entries in targets.items() if entries and kind != "S3Targets")
     if others or not targets.get("S3Targets"):
         raise CrawlError(f"crawler {name}: only S3Targets are crawled here, not {others or 'none'}")
-    if crawler.get("Classifiers"):
-        raise CrawlError(f"crawler {name}: custom classifiers are not executed here, remove them")
     if not crawler.get("DatabaseName"):
         raise CrawlError(f"crawler {name} has no DatabaseName to write tables to")
     output = _configuration(crawler)
@@ -80,6 +80,7 @@ def read(crawler: dict[str, Any]) -> Definition:
         deletes=deletes,
         inherit=_is(behaviour, "Partitions", "InheritFromTable"),
         merge=_is(behaviour, "Tables", "MergeNewColumns"),
+        classifiers=tuple(crawler.get("Classifiers") or ()),
     )
 
 

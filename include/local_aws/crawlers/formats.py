@@ -4,13 +4,14 @@ import csv
 import json
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.local_aws.crawlers.row_tags import records
 from include.local_aws.crawlers.types import (
     Array,
     Map,
@@ -62,7 +63,7 @@ class Found:
     """What one file holds.
 
     Attributes:
-        classification: Glue's name: json, csv, parquet, or UNKNOWN.
+        classification: Glue's name: json, csv, parquet, xml, or UNKNOWN.
         columns: the columns as one struct, names lower-cased.
         records: estimated number of records in the file.
         gzip: whether the file is compressed as a whole.
@@ -70,6 +71,7 @@ class Found:
         delimiter: field delimiter of a csv file.
         header: whether a csv file's first line names the columns.
         quoted: whether fields of a csv file are quoted.
+        row_tag: name of the elements of an xml file that are records.
     """
 
     classification: str
@@ -80,17 +82,19 @@ class Found:
     delimiter: str = ","
     header: bool = False
     quoted: bool = False
+    row_tag: str = ""
 
 
 UNKNOWN = Found("UNKNOWN")
 
 
-def inspect(read: Read, size: int) -> Found:
+def inspect(read: Read, size: int, row_tags: Sequence[str] = ()) -> Found:
     """Find out what a file holds.
 
     Args:
         read: reads parts of the file.
         size: the file's size in bytes.
+        row_tags: of custom classifiers for XML, which come before the formats known here.
 
     Returns:
         The findings; UNKNOWN for a file that is in no format known here, broken ones included.
@@ -111,9 +115,18 @@ def inspect(read: Read, size: int) -> Found:
     if not data or b"\0" in data:
         return UNKNOWN
     text = data.decode("utf-8-sig", errors="replace")
-    found = _json(text) or _csv(text) or UNKNOWN
+    found = _xml(data, row_tags) or _json(text) or _csv(text) or UNKNOWN
     used = len(head) if zipped else len(data)
     return replace(found, gzip=zipped, records=round(found.records * size / used))
+
+
+def _xml(data: bytes, row_tags: Sequence[str]) -> Found | None:
+    """Read XML by the first classifier that finds records in it."""
+    for tag in row_tags:
+        if found := records(data, tag):
+            columns, count, names = found
+            return Found("xml", columns, count, names=names, row_tag=tag)
+    return None
 
 
 def _unpacked(head: bytes, whole: bool) -> tuple[bytes, bool]:

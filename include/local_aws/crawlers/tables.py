@@ -9,6 +9,7 @@ from typing import Any
 
 from include.local_aws.crawlers.formats import NO_COLUMNS, Found
 from include.local_aws.crawlers.listing import File, Folder
+from include.local_aws.crawlers.row_tags import merge_xml
 from include.local_aws.crawlers.types import Struct, Type, merge, render
 
 TEXT_INPUT = "org.apache.hadoop.mapred.TextInputFormat"
@@ -54,7 +55,8 @@ def summarise(findings: Findings) -> Summary:
     columns: Type = NO_COLUMNS
     names: dict[str, None] = {}
     for found in alike:
-        columns = merge(columns, found.columns)
+        both = merge_xml if classification == "xml" else merge
+        columns = both(columns, found.columns)
         names.update(dict.fromkeys(found.names))
     return Summary(
         leading=replace(alike[0], quoted=any(found.quoted for found in alike)),
@@ -160,6 +162,8 @@ def _format(summary: Summary) -> tuple[str, str, dict[str, Any]]:
             "org.openx.data.jsonserde.JsonSerDe",
             {"paths": ",".join(sorted(summary.names))},
         )
+    elif found.classification == "xml":  # Athena reads no XML: there is no SerDe to be named
+        library, parameters = "", {"rowTag": found.row_tag}
     elif found.quoted:
         library, parameters = (
             "org.apache.hadoop.hive.serde2.OpenCSVSerde",
@@ -185,6 +189,8 @@ def _parameters(summary: Summary) -> dict[str, str]:
         "sizeKey": str(summary.size),
         "typeOfData": "file",
     }
+    if found.classification == "xml":
+        parameters["rowTag"] = found.row_tag
     if found.classification == "csv":
         parameters |= {
             "areColumnsQuoted": str(found.quoted).lower(),

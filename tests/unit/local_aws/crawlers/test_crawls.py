@@ -413,7 +413,7 @@ def test_many_partitions_are_written(lake: Lake) -> None:
         (lambda lake: lake.put("bronze/stray.json", {"id": 1}), "above table level 3"),
         (lambda lake: lake.crawler(config="not an object"), "not a JSON object"),
         (lambda lake: lake.crawler(config={"Grouping": {"TableLevelConfiguration": "3"}}), "'3'"),
-        (lambda lake: lake.crawler(Classifiers=["mine"]), "custom classifiers"),
+        (lambda lake: lake.crawler(Classifiers=["mine"]), "Classifier mine not found"),
         (lambda lake: lake.crawler(Target={"Exclusions": ["[z-a]"]}), "is not a pattern"),
         (
             lambda lake: lake.crawler(RecrawlPolicy={"RecrawlBehavior": "CRAWL_NEW_FOLDERS_ONLY"}),
@@ -522,7 +522,7 @@ class Gate:
     def __init__(self) -> None:
         self.reached, self.open = threading.Event(), threading.Event()
 
-    def inspect(self, read: Any, size: int) -> Any:
+    def inspect(self, read: Any, size: int, row_tags: Any) -> Any:
         self.reached.set()
         assert self.open.wait(SECONDS)
         return inspect(read, size)
