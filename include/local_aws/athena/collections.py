@@ -83,10 +83,15 @@ def reduction(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
         if state not in INTEGERS or element not in INTEGERS:
             raise not_supported("reduce with a state of another type than the elements")
         state = max(state, element, key=INTEGERS.index)
-    whole = call("list_reduce", cast(node.this, f"{state}[]"), node.args["merge"],
-                 cast(initial, state))  # fmt: skip
-    return call("list_extract", call("list_transform", exp.Array(expressions=[whole]),
-                node.args["finish"]), exp.Literal.number(1))  # fmt: skip
+    if state not in {*INTEGERS, "DOUBLE", "VARCHAR", "BOOLEAN"}:
+        raise not_supported(f"reduce with a state of type {to_trino(state)}")
+    values = cast(node.this, f"{state}[]")
+    whole = call("list_reduce", values, node.args["merge"], cast(initial, state))
+    states = call("list_transform", exp.Array(expressions=[whole]), node.args["finish"])
+    finished = call("list_extract", states, exp.Literal.number(1))
+    return exp.Case().when(
+        exp.Not(this=exp.Is(this=values.copy(), expression=exp.Null())), finished
+    )
 
 
 COLLECTION_RULES: dict[type[exp.Expr], Rule] = {

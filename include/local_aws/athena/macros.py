@@ -65,7 +65,9 @@ MACROS = [
     " nullif(regexp_extract(u, '^[A-Za-z]+://([^/:?#]+)', 1), '')",
     "CREATE MACRO _bucket(x, lo, hi, n) AS CASE WHEN x < lo THEN 0 WHEN x >= hi THEN n + 1"
     " ELSE CAST(floor(n * (x - lo) / (hi - lo) + 1) AS BIGINT) END",
-    f"CREATE MACRO _width_bucket(x, a, b, n) AS CASE WHEN a = b OR n <= 0 THEN {_BOUNDS}"
+    "CREATE MACRO _width_bucket(x, a, b, n) AS"
+    " CASE WHEN x IS NULL OR a IS NULL OR b IS NULL OR n IS NULL THEN NULL"
+    f" WHEN a = b OR n <= 0 THEN {_BOUNDS}"
     " WHEN a < b THEN _bucket(x, a, b, n) ELSE n - _bucket(x, b, a, n) + 1 END",
     "CREATE MACRO _array_distinct(a) AS list_filter(a, lambda x, i: list_position(a, x) = i)",
     # complete units passed, as date_diff counts in Trino (Joda-Time's getDifferenceAsLong):

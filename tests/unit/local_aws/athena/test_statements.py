@@ -525,6 +525,21 @@ MORE: list[tuple[str, str, Any]] = [
         'select "$path" from orders o join orders p on o.id = p.id',
         FAILS,
     ),
+    (
+        "width_bucket of null",
+        "select width_bucket(-1,null,5,3), width_bucket(null,0,5,3)",
+        [(None, None)],
+    ),
+    (
+        "reduce of no array",
+        "select reduce(cast(null as array(integer)),0,(s,x)->s+x,s->coalesce(s,7))",
+        [(None,)],
+    ),
+    (
+        "unnest beside nothing",
+        "select id, e from orders cross join unnest(cast(null as array(integer)), ARRAY[1]) as t(d,e) where id=1",
+        [(1, 1)],
+    ),
     ("values alone", "values (1, 'a'), (2, 'b')", [(1, "a"), (2, "b")]),
     (
         "case does not convert",
@@ -585,7 +600,7 @@ def test_a_statement_gives_what_trino_gives(sql: str, expected: Any, engine: Eng
 
 def test_no_case_was_lost() -> None:
     assert len(FIELD) == 106
-    assert len(CASES) == 160
+    assert len(CASES) == 163
     assert len({name for name, _, _ in CASES}) == len(CASES)
 
 
