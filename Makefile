@@ -8,7 +8,7 @@ DAYS ?= 3
 # which environment a bundle is for: the one deployed last, else the laptop's
 DEPLOYMENT ?= $(firstword $(wildcard include/deployment.json .local/deployment.json) include/deployment.json)
 
-.PHONY: help setup lock demo up down status env athena test test-slow lint format bench bundle preflight
+.PHONY: help setup lock demo up down status env athena test lint format bundle preflight
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -31,7 +31,7 @@ down: ## stop all of it
 status: ## what runs, and where
 	@$(GLUE) -m include.laptop status
 
-env: ## exports for any AWS client: eval "$$(make -s env)"
+env: ## exports for any AWS client: eval "$(make -s env)"
 	@$(GLUE) -m include.laptop env
 
 athena: ## run a query as an analyst: make athena SQL="SELECT …"
