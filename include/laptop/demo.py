@@ -16,7 +16,7 @@ import boto3
 from include.lake.contracts import load_lake
 from include.laptop import queries, tills
 from include.laptop.published import Published
-from include.laptop.runs import Runs
+from include.laptop.runs import RunError, Runs
 from include.laptop.stack import ROOT, Laptop
 
 RUN_SECONDS = 300
@@ -79,13 +79,23 @@ def show(laptop: Laptop, count: int) -> int:
 
 
 def choose_days(remembered: Path, runs: Runs, count: int) -> list[date]:
-    """The days up to the one that the schedule is about to run for; the same at the next demo."""
+    """The days up to the one that the schedule is about to run for; the same at the next demo.
+
+    Raises:
+        RunError: If this stack has shown another number of days, whose sales would still count.
+    """
     if remembered.exists():
-        last = date.fromisoformat(json.loads(remembered.read_text())["last_day"])
-    else:
-        last = runs.scheduled_instant().astimezone(ZoneInfo(load_lake().time_zone)).date()
-        remembered.write_text(json.dumps({"last_day": str(last)}))
-    return [last - timedelta(days=back) for back in reversed(range(count))]
+        shown = [date.fromisoformat(day) for day in json.loads(remembered.read_text())]
+        if len(shown) != count:
+            raise RunError(
+                f"this stack has shown {len(shown)} days already: repeat them with "
+                f"DAYS={len(shown)}, or `make down`, remove {remembered.parent} and start anew"
+            )
+        return shown
+    last = runs.scheduled_instant().astimezone(ZoneInfo(load_lake().time_zone)).date()
+    days = [last - timedelta(days=back) for back in reversed(range(count))]
+    remembered.write_text(json.dumps([str(day) for day in days]))
+    return days
 
 
 def make_sample(folder: Path, days: Sequence[date]) -> Path:

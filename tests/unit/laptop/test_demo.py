@@ -1,9 +1,12 @@
-from typing import Any
+import json
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-from include.laptop.demo import compare_ledger
+from include.laptop.demo import choose_days, compare_ledger
 from include.laptop.queries import as_table
+from include.laptop.runs import RunError, Runs
 
 PLANTED = [
     {"dataset": "orders", "rows_in": 10, "silver": 7, "quarantined": 2, "duplicates": 1},
@@ -48,3 +51,12 @@ def test_a_table_has_its_numbers_to_the_right() -> None:
     assert as_table(["name", "n"], [["web", "1200"], [None, "-3.50"]]) == (
         "name  n\n----  -----\nweb    1200\n      -3.50"
     )
+
+
+def test_a_demo_repeats_its_days_and_refuses_another_number(tmp_path: Path) -> None:
+    remembered = tmp_path / "demo.json"
+    remembered.write_text(json.dumps(["2026-03-28", "2026-03-29"]))
+    nobody = cast(Runs, None)  # Airflow is not asked again
+    assert [str(day) for day in choose_days(remembered, nobody, 2)] == ["2026-03-28", "2026-03-29"]
+    with pytest.raises(RunError, match="DAYS=2"):
+        choose_days(remembered, nobody, 3)
