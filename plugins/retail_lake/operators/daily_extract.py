@@ -1,0 +1,116 @@
+"""What the extracts of every kind of source have in common: days in, one finished file per day."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
+from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.log import mask_secret
+
+from retail_lake.attempts import attempt_token
+from retail_lake.hooks.documents import DocumentsHook
+from retail_lake.hooks.finished_extract import BusinessDay, ExtractLayout, FinishedExtract
+from retail_lake.hooks.multipart import MultipartObject
+from retail_lake.hooks.retries import ADAPTIVE_RETRIES
+
+
+class DailyExtractOperator(AwsBaseOperator[DocumentsHook]):
+    """Extracts each given day of a dataset into one object in bronze.
+
+    A subclass says in `fill` where a day's bytes come from. Everything else is here: the secret,
+    the days' bounds, and an object that appears whole, under its digest, with the manifest last.
+    A day without rows is a valid extract.
+
+    Args:
+        secret_id: Secrets Manager id of the source's JSON secret; read at run time only.
+        contract: the dataset.
+        days: ISO dates of the business days (templated).
+        time_zone: the zone whose calendar days these are.
+        bucket: the lake's bucket.
+        layout: where the extract lies in it: in flight, finished, and its manifest.
+    """
+
+    aws_hook_class = DocumentsHook
+    template_fields: Sequence[str] = ("days", "secret_id")
+    suffix: ClassVar[str]
+    secret_values: ClassVar[tuple[str, ...]] = ("password",)
+
+    def __init__(
+        self,
+        *,
+        secret_id: str,
+        contract: Any,
+        days: Any,
+        time_zone: str,
+        bucket: str,
+        layout: ExtractLayout,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("botocore_config", ADAPTIVE_RETRIES)
+        super().__init__(**kwargs)
+        self.secret_id = secret_id
+        self.dataset = contract.dataset
+        self.days = days
+        self.time_zone = time_zone
+        self.bucket = bucket
+        self.layout = layout
+
+    def execute(self, context: Any) -> list[dict[str, Any]]:
+        """Extract every day.
+
+        Returns:
+            The manifests: dicts of day, file (key), rows, bytes, sha256.
+        """
+        secret = self.secret()
+        return [self._extract(day, secret, context) for day in map(date.fromisoformat, self.days)]
+
+    def _extract(self, day: date, secret: dict[str, Any], context: Any) -> dict[str, Any]:
+        ti = context["ti"]
+        interval = BusinessDay.of(day, ZoneInfo(self.time_zone))
+        self.log.info("%s: [%s, %s)", self.dataset, interval.start, interval.end)
+        token = attempt_token(ti, ti.try_number, day.isoformat())[:16]
+        finished = FinishedExtract(self.hook, self.bucket, self.layout, self.dataset, self.suffix)
+        session = f"{ti.dag_id}.{ti.task_id}"
+        facts = finished.write(
+            interval, token, lambda target: self.fill(target, interval, secret, session)
+        )
+        self.log.info("%s: %s", self.dataset, facts)
+        return facts
+
+    def fill(
+        self, target: MultipartObject, day: BusinessDay, secret: dict[str, Any], session: str
+    ) -> Mapping[str, Any]:
+        """Write one day's bytes.
+
+        Args:
+            target: what to write to; it must not be finished here.
+            day: the half-open interval to extract.
+            secret: the source's secret.
+            session: names this task to the source.
+
+        Returns:
+            What the manifest says of it: `rows`, and more if there is more to say.
+        """
+        raise NotImplementedError
+
+    def secret(self) -> dict[str, Any]:
+        """Read the source's secret and have its values masked in every log."""
+        hook = AwsBaseHook(
+            aws_conn_id=self.aws_conn_id, client_type="secretsmanager", config=ADAPTIVE_RETRIES
+        )
+        client: Any = hook.get_conn()
+        text = client.get_secret_value(SecretId=self.secret_id)["SecretString"]
+        mask_secret(text)
+        try:
+            secret = json.loads(text)
+        except ValueError:
+            raise AirflowException(f"secret {self.secret_id} is not JSON: store it anew") from None
+        if not isinstance(secret, dict):
+            raise AirflowException(f"secret {self.secret_id} is not a JSON object: store it anew")
+        for name in self.secret_values:
+            mask_secret(secret.get(name))
+        return secret
