@@ -16,7 +16,7 @@ shown now; clear a day's run from `open_release` to build it anew.
 
 from airflow.sdk import DAG, Param, chain
 
-from include.lake import catalog, contracts, deployment, history, layout, marts, releases, retention
+from include.lake import catalog, contracts, deployment, history, layout, marts, releases
 from retail_lake import operators
 from retail_lake.defaults import task_defaults
 from retail_lake.notifications.failure_alert import FailureAlert
@@ -53,7 +53,6 @@ with DAG(
         chosen=listed.output,
         databases={table.name: table.database for table in TABLES},
         other_database=LAKE.gold_database,
-        row_values=retention.row_values,
         **STATES,
     )
     chain(listed, move)

@@ -15,17 +15,17 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from include.lake import layout
-from include.lake.catalog import clean_columns
 from include.lake.contracts import Contract, Lake, load_lake
 from retail_io import documents, manifest
 from retail_io.arguments import parse_arguments
-from retail_io.inputs import CleanPartition, Inputs, parse
+from retail_io.inputs import Inputs, parse
 from retail_io.session import open_session, source_errors
-from retail_io.sources import read_clean, read_delivered
+from retail_io.silver import all_sales, states, with_snapshots
+from retail_io.sources import read_delivered
 from retail_io.targets import Run
 from retail_transforms.accounting import Tally, ledger, tallied
-from retail_transforms.conform import conformed, union_of
-from retail_transforms.deduplicate import duplicates, keep_latest
+from retail_transforms.conform import union_of
+from retail_transforms.deduplicate import duplicates, keep_latest, snapshot_duplicates
 from retail_transforms.quarantine import judged, passed, quarantined
 from retail_transforms.tokenise import with_tokens
 
@@ -52,19 +52,27 @@ def build(
     delivered = Tally(tallied(rows).collect())
     days = delivered.business_days() | listed.replaced_days | set(listed.days)
 
-    sales = all_sales(spark, lake, listed.upstream_of(days), rows)
+    upstream = listed.upstream_of(days)
+    sales = all_sales(spark, lake, upstream, rows)
+    snapshots = states(lake, rows)
+    clean = {each.dataset: passed(rows[each.dataset], each) for each in lake.contracts}
     for contract in lake.contracts:
-        run.write_clean(passed(rows[contract.dataset], contract), contract)
+        run.write_dataset((clean | snapshots)[contract.dataset], contract)
     run.write_quarantine(union_of([quarantined(rows[name], name) for name in rows]))
-    run.write_sales(keep_latest(sales))
+    run.write_sales(keep_latest(with_snapshots(spark, lake, upstream, snapshots, sales)))
 
-    found = Tally(tallied(run.written(spark, lake) | {"duplicates": duplicates(sales)}).collect())
+    lost = {"sales": duplicates(sales)}
+    lost |= {
+        each.dataset: snapshot_duplicates(clean[each.dataset], each) for each in lake.snapshots
+    }
+    counted = {f"duplicates of {name}": frame for name, frame in lost.items()}
+    found = Tally(tallied(run.written(spark, lake) | counted).collect())
     books = ledger(
         [(file.dataset, file.key, file.ingest_date) for file in listed.files],
         rows_in=delivered.by_file(*rows),
-        silver=found.by_file("sales"),
+        silver=found.by_file("sales", *(each.silver_table for each in lake.snapshots)),
         quarantined=found.by_file("quarantine"),
-        duplicates=found.by_file("duplicates"),
+        duplicates=found.by_file(*counted),
     )
     run.write_ledger(spark, books)
     return manifest.document(run, lake, listed, found, books, delivered.reasons(), days)
@@ -77,22 +85,6 @@ def read(
     files = listed.of(contract.dataset)
     delivered = read_delivered(spark, contract, files, listed.lake_root)
     return with_tokens(judged(delivered, contract, lake.time_zone), contract, key).persist()
-
-
-def all_sales(
-    spark: SparkSession,
-    lake: Lake,
-    upstream: dict[str, list[CleanPartition]],
-    rows: dict[str, DataFrame],
-) -> DataFrame:
-    """The sales of the affected days: this window's, and what other arrival days hold of them."""
-    channels = []
-    for contract in lake.contracts:
-        channels.append(conformed(passed(rows[contract.dataset], contract), contract))
-        if partitions := upstream.get(contract.clean_table):
-            earlier = read_clean(spark, clean_columns(contract), partitions)
-            channels.append(conformed(earlier, contract))
-    return union_of(channels)
 
 
 if __name__ == "__main__":

@@ -28,13 +28,21 @@ class BronzeFile:
 
 
 @dataclass(frozen=True)
-class CleanPartition:
-    """One published partition of a ``clean_*`` table from an arrival day outside the window."""
+class UpstreamPartition:
+    """One published partition of a silver table from an arrival day outside the window.
+
+    A snapshot has no sale_date: it enriches the sales of its arrival day.
+    """
 
     table: str
     ingest_date: date
-    sale_date: date
+    sale_date: date | None
     location: str
+
+    @property
+    def business_day(self) -> date:
+        """The business day whose sales are built from it."""
+        return self.sale_date or self.ingest_date
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,7 @@ class Inputs:
         lake_root: ``s3://<lake_bucket>``; a ``lake_bucket`` written ``file:///folder`` is that
             folder, which is how tests run the job without any S3.
         files: the data files of the window, by dataset and key.
-        upstream: clean partitions that share business days with the window's rows.
+        upstream: partitions that share business days with the window's rows.
         replaced_days: business days that were built from this window before.
     """
 
@@ -57,7 +65,7 @@ class Inputs:
     time_zone: str
     lake_root: str
     files: tuple[BronzeFile, ...]
-    upstream: tuple[CleanPartition, ...]
+    upstream: tuple[UpstreamPartition, ...]
     replaced_days: frozenset[date]
 
     @property
@@ -75,10 +83,10 @@ class Inputs:
         """The files of one dataset."""
         return tuple(file for file in self.files if file.dataset == dataset)
 
-    def upstream_of(self, days: Collection[date]) -> dict[str, list[CleanPartition]]:
-        """By clean table, the upstream partitions of those business days, in a fixed order."""
-        wanted = [partition for partition in self.upstream if partition.sale_date in days]
-        tables: dict[str, list[CleanPartition]] = {}
+    def upstream_of(self, days: Collection[date]) -> dict[str, list[UpstreamPartition]]:
+        """By table, the upstream partitions of those business days, in a fixed order."""
+        wanted = [one for one in self.upstream if one.business_day in days]
+        tables: dict[str, list[UpstreamPartition]] = {}
         for partition in sorted(wanted, key=lambda each: each.location):
             tables.setdefault(partition.table, []).append(partition)
         return tables
@@ -92,7 +100,7 @@ class Inputs:
         datasets = {file.dataset for file in self.files}
         tables = {partition.table for partition in self.upstream}
         unknown = datasets - {contract.dataset for contract in lake.contracts}
-        unknown |= tables - {contract.clean_table for contract in lake.contracts}
+        unknown |= tables - {contract.silver_table for contract in lake.contracts}
         if unknown or self.time_zone != lake.time_zone:
             raise InputsError(
                 f"inputs.json has {sorted(unknown)} in {self.time_zone}, the job's contracts do "
@@ -154,10 +162,11 @@ def _files(datasets: Mapping[str, list[dict[str, Any]]]) -> tuple[BronzeFile, ..
     return tuple(sorted(files, key=lambda file: (file.dataset, file.key)))
 
 
-def _partition(entry: Mapping[str, str]) -> CleanPartition:
-    return CleanPartition(
+def _partition(entry: Mapping[str, Any]) -> UpstreamPartition:
+    day = entry["sale_date"]
+    return UpstreamPartition(
         table=values.identifier(entry["table"]),
         ingest_date=values.iso_date(entry["ingest_date"]),
-        sale_date=values.iso_date(entry["sale_date"]),
+        sale_date=None if day is None else values.iso_date(day),
         location=entry["location"],
     )

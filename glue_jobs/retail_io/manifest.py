@@ -34,8 +34,8 @@ def document(
     """
     days, books = sorted(affected_days), list(ledger)
     rows: dict[str, Mapping[tuple[date, ...], int]] = {
-        contract.clean_table: found.by_partition(contract.clean_table, "ingest_date", "sale_date")
-        for contract in lake.contracts
+        table: found.by_partition(table, *partition_days(table))
+        for table in (contract.silver_table for contract in lake.contracts)
     }
     rows["sales"] = {(day,): 0 for day in days} | found.by_partition("sales", "sale_date")
     rows["quarantine"] = found.by_partition("quarantine", "ingest_date")

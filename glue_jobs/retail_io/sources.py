@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from include.lake.contracts import Contract
 from retail_io.csv_records import MAX_RECORD, UNDECODABLE, CsvFormat, Record, SourceError
-from retail_io.inputs import BronzeFile, CleanPartition
+from retail_io.inputs import BronzeFile, UpstreamPartition
 
 #: One file is one task: a task's rows are the file's rows, in order, so that they can be counted.
 ONE_FILE_PER_TASK = {
@@ -49,26 +49,26 @@ def read_delivered(
     return rows.withColumn("ingest_date", F.to_date(day))
 
 
-def read_clean(
-    spark: SparkSession, columns: Mapping[str, str], partitions: Sequence[CleanPartition]
+def read_published(
+    spark: SparkSession,
+    columns: Mapping[str, str],
+    keys: Sequence[str],
+    partitions: Sequence[UpstreamPartition],
 ) -> DataFrame:
-    """Rows of published clean partitions, with their partition keys.
+    """Rows of published partitions of one table, with their days.
 
     Args:
         spark: the session.
         columns: the columns in the files and their SQL types.
+        keys: the table's partition keys that are days, as its folders have them.
         partitions: which ones; at least one.
     """
     schema = ", ".join(f"`{name}` {sql_type}" for name, sql_type in columns.items())
     paths = [_as_literal_path(partition.location) for partition in partitions]
-    keys = r"/ingest_date=([0-9-]{10})/sale_date=([0-9-]{10})/"
     rows = spark.read.schema(schema).option("recursiveFileLookup", "true").parquet(*paths)
     path = F.col("_metadata.file_path")
-    return rows.select(
-        "*",
-        F.to_date(F.regexp_extract(path, keys, 1)).alias("ingest_date"),
-        F.to_date(F.regexp_extract(path, keys, 2)).alias("sale_date"),
-    )
+    days = {key: F.to_date(F.regexp_extract(path, rf"/{key}=([0-9-]{{10}})/", 1)) for key in keys}
+    return rows.select("*", *[day.alias(key) for key, day in days.items()])
 
 
 def _json_lines(spark: SparkSession, contract: Contract, paths: list[str], root: str) -> DataFrame:

@@ -37,9 +37,10 @@ class Run:
         layer = "ops" if table in ("quarantine", "run_ledger") else "silver"
         return f"{self.lake_root}/{layout.run_prefix(layer, table, self.release, self.run_token)}"
 
-    def write_clean(self, rows: DataFrame, contract: Contract) -> None:
-        """Writes a dataset's clean rows by arrival and business day."""
-        self._write(_placed(rows, contract.clean_table, _PLACE), contract.clean_table)
+    def write_dataset(self, rows: DataFrame, contract: Contract) -> None:
+        """Writes a dataset's silver table: clean rows as they came, a snapshot by its key."""
+        order = _PLACE if contract.snapshot is None else contract.key_columns
+        self._write(_placed(rows, contract.silver_table, order), contract.silver_table)
 
     def write_quarantine(self, rows: DataFrame) -> None:
         """Writes the refused rows of all datasets by arrival day."""
@@ -59,7 +60,7 @@ class Run:
 
     def written(self, spark: SparkSession, lake: Lake) -> dict[str, DataFrame]:
         """What lies in the tables now, as far as it is counted: the check of what was written."""
-        tables = {contract.clean_table: "source_file string" for contract in lake.contracts}
+        tables = {contract.silver_table: "source_file string" for contract in lake.contracts}
         tables |= {"sales": "source_file string", "quarantine": "source_file string"}
         frames = {}
         for table, columns in tables.items():

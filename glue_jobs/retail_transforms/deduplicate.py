@@ -1,21 +1,25 @@
-"""Keeps one row per transaction and business day, the same one however the data arrived."""
+"""Keeps one row per key and day, the same one however the data arrived."""
+
+from collections.abc import Iterable
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
+
+from include.lake.contracts import Contract
 
 #: One sale: the same id in another channel is another sale.
 KEY = ("sale_date", "channel", "transaction_id")
 
 
-def ranked(sales: DataFrame) -> DataFrame:
+def ranked(rows: DataFrame, key: Iterable[str] = KEY) -> DataFrame:
     """Adds ``standing`` from 1: the row to keep, then the duplicates.
 
     Latest arrival wins; within a day the last file by name, then the last row. No two rows tie,
     since file and row identify a row.
     """
     latest_first = (F.desc("ingest_date"), F.desc("source_file"), F.desc("source_row"))
-    order = Window.partitionBy(*KEY).orderBy(*latest_first)
-    return sales.withColumn("standing", F.row_number().over(order))
+    order = Window.partitionBy(*key).orderBy(*latest_first)
+    return rows.withColumn("standing", F.row_number().over(order))
 
 
 def keep_latest(sales: DataFrame) -> DataFrame:
@@ -24,7 +28,25 @@ def keep_latest(sales: DataFrame) -> DataFrame:
     return ranked(by_day).where("standing = 1").drop("standing")
 
 
+def keep_last(rows: DataFrame, contract: Contract) -> DataFrame:
+    """One row per key and arrival day of a snapshot."""
+    return ranked(rows, _snapshot_key(contract)).where("standing = 1").drop("standing")
+
+
 def duplicates(sales: DataFrame) -> DataFrame:
     """The rows that ``keep_latest`` drops, with as little of them as it takes to count them."""
-    narrow = sales.select(*KEY, "ingest_date", "source_file", "source_row")
-    return ranked(narrow).where("standing > 1").drop("standing")
+    return _losers(sales, KEY)
+
+
+def snapshot_duplicates(rows: DataFrame, contract: Contract) -> DataFrame:
+    """The rows that ``keep_last`` drops, likewise."""
+    return _losers(rows, _snapshot_key(contract))
+
+
+def _snapshot_key(contract: Contract) -> tuple[str, ...]:
+    return ("ingest_date", *contract.key_columns)
+
+
+def _losers(rows: DataFrame, key: Iterable[str]) -> DataFrame:
+    narrow = rows.select(*dict.fromkeys((*key, "ingest_date", "source_file", "source_row")))
+    return ranked(narrow, key).where("standing > 1").drop("standing")

@@ -32,8 +32,7 @@ def judged(delivered: DataFrame, contract: Contract, time_zone: str) -> DataFram
     for column in contract.columns:
         if column.derived is not None:
             valued = valued.withColumn(column.name, F.expr(column.derived).cast(column.sql_type))
-    sale_date = F.to_date(F.from_utc_timestamp(contract.source.business_time, time_zone))
-    dated = valued.withColumn("sale_date", sale_date)
+    dated = valued.withColumn("sale_date", _business_day(contract, time_zone))
     clean = [column.name for column in contract.columns]
     reasoned = dated.select(
         *LINEAGE, *clean, "sale_date", "_raw", _reason(contract).alias("_reason")
@@ -52,9 +51,18 @@ def quarantined(judged_rows: DataFrame, dataset: str) -> DataFrame:
 
 
 def passed(judged_rows: DataFrame, contract: Contract) -> DataFrame:
-    """The rows of the clean table, with its columns and partition days."""
-    columns = (*clean_columns(contract), "ingest_date", "sale_date")
+    """The rows of the dataset's silver table, with its columns and partition days."""
+    days = ("ingest_date", "sale_date") if contract.snapshot is None else ("ingest_date",)
+    columns = (*clean_columns(contract), *days)
     return judged_rows.where(F.col("_reason").isNull()).select(*columns)
+
+
+def _business_day(contract: Contract, time_zone: str) -> Value:
+    """The day in the lake's zone; without a business time it is the arrival day."""
+    time = contract.source.business_time
+    if time is None:
+        return F.col("ingest_date")
+    return F.to_date(F.from_utc_timestamp(time, time_zone))
 
 
 def _with_values(delivered: DataFrame, contract: Contract) -> DataFrame:
@@ -90,10 +98,10 @@ def _reason(contract: Contract) -> Value:
     for column in contract.columns:
         found += _column_reasons(column)
     found += [_unless(F.expr(rule.expression), f"rule:{rule.name}") for rule in contract.rules]
-    time = contract.source.business_time
-    age = F.datediff("ingest_date", "sale_date")
-    found.append(_when(age < 0, f"in_future:{time}"))
-    found.append(_when(age > contract.lateness_days, f"too_late:{time}"))
+    if time := contract.source.business_time:
+        age = F.datediff("ingest_date", "sale_date")
+        found.append(_when(age < 0, f"in_future:{time}"))
+        found.append(_when(age > contract.lateness_days, f"too_late:{time}"))
     return F.coalesce(*found)
 
 

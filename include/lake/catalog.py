@@ -37,7 +37,7 @@ SALES_COLUMNS: Mapping[str, str] = {
     "source_row": "bigint",
     "ingest_date": "date",
 }
-#: What the job adds to the contract's columns in every ``clean_*`` table.
+#: What the job adds to the contract's columns in every dataset's silver table.
 PROVENANCE_COLUMNS: Mapping[str, str] = {"source_file": "string", "source_row": "bigint"}
 QUARANTINE_COLUMNS: Mapping[str, str] = {
     "dataset": "string",
@@ -129,7 +129,7 @@ def tables(lake: Lake, marts: Iterable[Mart], deployment: Deployment) -> list[Ca
         return CatalogTable(database, _table_input(name, columns, text, location))
 
     found = [
-        table("silver", contract.clean_table, clean_columns(contract), contract.description)
+        table("silver", contract.silver_table, clean_columns(contract), contract.description)
         for contract in lake.contracts
     ]
     found += [
@@ -151,7 +151,7 @@ def tables(lake: Lake, marts: Iterable[Mart], deployment: Deployment) -> list[Ca
 
 
 def clean_columns(contract: Contract) -> dict[str, str]:
-    """Columns of a ``clean_*`` table without its partition keys, in order."""
+    """Columns of a dataset's silver table without its partition keys, in order."""
     stored = {column.stored_name: column.stored_type for column in contract.columns}
     return {**stored, **PROVENANCE_COLUMNS}
 

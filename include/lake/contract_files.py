@@ -9,17 +9,29 @@ nobody keeps.
 import re
 from collections.abc import Mapping
 from importlib.resources.abc import Traversable
-from typing import Literal, cast
+from typing import Any
 
-from include.lake import contract_columns
-from include.lake.contracts import NOTHING, SALES_INPUTS, Column, Contract, Lake, Rule, Source
+from include.lake import contract_columns, contract_sources, layout
+from include.lake.contracts import (
+    NOTHING,
+    SALES_INPUTS,
+    Column,
+    Contract,
+    Enrichment,
+    Lake,
+    Rule,
+    Source,
+)
 from include.lake.odcs import API_VERSION, IDENTIFIER, custom_properties, zone
 from include.lake.shipped import shipped
 from include.lake.strict_yaml import ContractError, Cursor, parse
 
 _VERSION = r"[0-9]+\.[0-9]+\.[0-9]+"
-#: delivered format in the contract → (file format, kind of server it may come from)
-_S3_FORMATS = {"json": "jsonl", "csv": "csv", "parquet": "parquet"}
+#: columns of ``sales`` that a snapshot may be found by, and filled from
+_ENRICHED = {
+    "key": ("product_id", "customer_token", "store_id"),
+    "fill": ("product_name", "category", "region", "store_id", "payment_method"),
+}
 _DATABASES = ("bronze", "silver", "gold", "ops", "analytics")
 
 
@@ -69,10 +81,13 @@ def read_contract(file: Traversable, time_zone: str) -> Contract:
     dataset = top["name"].text(IDENTIFIER, "a dataset name (it becomes folder, table and task)")
     if file.name != f"{dataset}.yaml":
         top["name"].fail(f"{dataset!r} is not the file's name; call the file {dataset}.yaml")
-    custom = custom_properties(top["customProperties"], ("channel", "businessTime", "sales"))
+    custom = custom_properties(
+        top["customProperties"], (), ("channel", "businessTime", "sales", "snapshot", "enriches")
+    )
     schema = _schema(top["schema"], dataset)
     columns = contract_columns.read_columns(schema["properties"], time_zone)
-    source = _source(top["servers"], _business_time(custom["businessTime"], columns))
+    time = _business_time(custom["businessTime"], columns) if "businessTime" in custom else None
+    source = contract_sources.read_source(top["servers"], time, columns)
     _need_formats(schema["properties"], source, columns)
     return Contract(
         dataset=dataset,
@@ -84,9 +99,50 @@ def read_contract(file: Traversable, time_zone: str) -> Contract:
         columns=columns,
         rules=_rules(schema["quality"]) if "quality" in schema else (),
         lateness_days=_lateness(top["slaProperties"]),
-        channel=custom["channel"].text(IDENTIFIER, "a channel name"),
-        sales=_sales(custom["sales"], columns),
+        **_contribution(top["customProperties"], custom, columns),
     )
+
+
+def _contribution(
+    cursor: Cursor, custom: dict[str, Cursor], columns: tuple[Column, ...]
+) -> dict[str, Any]:
+    """What the dataset gives silver: rows of ``sales``, or a snapshot of its arrival day."""
+    if "snapshot" not in custom:
+        missing = {"channel", "businessTime", "sales"} - set(custom)
+        if missing:
+            cursor.fail(f"has no {', '.join(sorted(missing))}; a channel of sales needs all three")
+        if "enriches" in custom:
+            custom["enriches"].fail("only a snapshot enriches sales; remove it")
+        return {
+            "channel": custom["channel"].text(IDENTIFIER, "a channel name"),
+            "sales": _sales(custom["sales"], columns),
+        }
+    for name in ("channel", "sales"):
+        if name in custom:
+            custom[name].fail("a snapshot has no share in sales; remove it, or remove snapshot")
+    return {
+        "channel": None,
+        "sales": {},
+        "snapshot": custom["snapshot"].one_of(layout.SNAPSHOTS),
+        "enriches": _enrichment(custom["enriches"], columns) if "enriches" in custom else None,
+    }
+
+
+def _enrichment(cursor: Cursor, columns: tuple[Column, ...]) -> Enrichment:
+    parts = cursor.mapping(("key", "fill"))
+    stored = {column.stored_name for column in columns}
+    keys = {column.stored_name for column in columns if column.primary_key is not None}
+    found = {
+        part: {name: value.one_of(stored) for name, value in parts[part].entries().items()}
+        for part in ("key", "fill")
+    }
+    for part, names in found.items():
+        unknown = sorted(set(names) - set(_ENRICHED[part]))
+        if unknown or not names:
+            parts[part].fail(f"takes {', '.join(_ENRICHED[part])} of sales, not {unknown}")
+    if set(found["key"].values()) != keys:
+        parts["key"].fail(f"must be the primary key {sorted(keys)}, or a sale would find two rows")
+    return Enrichment(**found)
 
 
 def _parse(file: Traversable) -> Cursor:
@@ -186,61 +242,3 @@ def _need_formats(cursor: Cursor, source: Source, columns: tuple[Column, ...]) -
                 f"column {column.name} has no logicalTypeOptions.format; dates in text files are "
                 f"never guessed. Add the pattern, e.g. format: yyyy-MM-dd"
             )
-
-
-def _source(cursor: Cursor, business_time: str) -> Source:
-    servers = cursor.items()
-    if len(servers) != 1:
-        cursor.fail("must list exactly one server; the dataset comes from one place")
-    server = servers[0].entries()
-    if "type" not in server:
-        servers[0].fail("missing type; use s3 or postgres")
-    if server["type"].one_of(("s3", "postgres")) == "s3":
-        return _s3_source(servers[0], business_time)
-    return _postgres_source(servers[0], business_time)
-
-
-def _s3_source(cursor: Cursor, business_time: str) -> Source:
-    server = cursor.mapping(
-        ("server", "type", "location", "format"), ("delimiter", "description", "customProperties")
-    )
-    delivered = server["format"].one_of(_S3_FORMATS)
-    if delivered == "json" and "delimiter" not in server:
-        cursor.fail("missing delimiter; JSON is read line by line, so say delimiter: new_line")
-    if "delimiter" in server:
-        server["delimiter"].one_of(("new_line",))
-    location = server["location"].text()
-    if not re.fullmatch(r"s3://\{lake_bucket\}/bronze/[a-z0-9_]+/", location):
-        server["location"].fail("must be s3://{lake_bucket}/bronze/<dataset>/, the drop's folder")
-    options: dict[str, str] = {}
-    if "customProperties" in server:
-        custom = custom_properties(server["customProperties"], (), ("readerOptions",))
-        options = {name: value.text() for name, value in custom["readerOptions"].entries().items()}
-    return Source(
-        kind="s3_drop",
-        format=cast("Literal['jsonl', 'csv', 'parquet']", _S3_FORMATS[delivered]),
-        options=options,
-        business_time=business_time,
-        server=server["server"].text(),
-    )
-
-
-def _postgres_source(cursor: Cursor, business_time: str) -> Source:
-    server = cursor.mapping(
-        ("server", "type", "host", "port", "database", "schema", "customProperties"),
-        ("description",),
-    )
-    for key in ("host", "database"):
-        server[key].text(r"\{secret\.[a-z]+\}", "a placeholder for a field of the secret")
-    server["port"].integer(1, 65535)
-    custom = custom_properties(server["customProperties"], ("table", "secret"))
-    return Source(
-        kind="postgres",
-        format="parquet",
-        options={},
-        business_time=business_time,
-        server=server["server"].text(),
-        schema=server["schema"].text(IDENTIFIER, "a schema name"),
-        table=custom["table"].text(IDENTIFIER, "a table name"),
-        secret=custom["secret"].text(IDENTIFIER, "the name of a secret of the deployment"),
-    )

@@ -21,6 +21,7 @@ __all__ = [
     "Column",
     "Contract",
     "ContractError",
+    "Enrichment",
     "Lake",
     "Rule",
     "Source",
@@ -137,35 +138,63 @@ class Source:
     """Where a dataset comes from.
 
     Attributes:
-        kind: ``s3_drop`` (somebody puts files, ``_SUCCESS`` last) or ``postgres`` (we extract).
+        kind: ``s3_drop`` (somebody puts files, ``_SUCCESS`` last), or ``database`` or
+            ``rest_api`` (we extract).
         format: of the bronze files.
         options: reader options, e.g. ``{"header": "true"}`` for CSV.
-        business_time: column whose business day is the row's sale_date.
+        business_time: column whose business day is the row's sale_date; None for a snapshot
+            whose day is its arrival day.
         server: name of the server entry in the contract.
-        schema: database schema, for ``postgres``.
-        table: database table, for ``postgres``.
-        secret: which secret of the deployment opens it (``tills``), for ``postgres``.
+        secret: which secret of the deployment opens it (``tills``), for what we extract.
+        schema: database schema, for PostgreSQL.
+        table: database table.
+        time_column: column that decides which rows of a database belong to a day.
+        rows: ``of_the_day`` (the half-open interval of the day), or ``until_day_end`` (all rows
+            before the day's end: a snapshot).
+        engine: who reads the table: an Airflow ``worker``, or ``glue`` where that is too small.
+        path: of the REST resource, e.g. ``/v1/sales``.
     """
 
-    kind: Literal["s3_drop", "postgres"]
-    format: Literal["jsonl", "csv", "parquet"]
+    kind: Literal["s3_drop", "database", "rest_api"]
+    format: Literal["jsonl", "csv", "xml", "parquet"]
     options: Mapping[str, str]
-    business_time: str
+    business_time: str | None
     server: str
+    secret: str | None = None
     schema: str | None = None
     table: str | None = None
-    secret: str | None = None
+    time_column: str | None = None
+    rows: Literal["of_the_day", "until_day_end"] = "of_the_day"
+    engine: Literal["worker", "glue"] = "worker"
+    path: str | None = None
+
+
+@dataclass(frozen=True)
+class Enrichment:
+    """What ``sales`` takes from a snapshot of the same day where the sale itself says nothing.
+
+    Attributes:
+        key: sales column to the snapshot's column that must equal it; they are its whole key.
+        fill: sales column to the snapshot's column that stands in for a null.
+    """
+
+    key: Mapping[str, str]
+    fill: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Contract:
-    """One dataset, from delivery to its share of ``sales``.
+    """One dataset, from delivery to its share of ``sales``, or to its snapshot table.
 
     Attributes:
-        dataset: its name; bronze folder, ``clean_<dataset>`` and task ids follow from it.
+        dataset: its name; bronze folder and task ids follow from it.
         lateness_days: how many days before its arrival a row's business day may lie.
-        channel: value of ``sales.channel``.
-        sales: each of SALES_INPUTS to a Spark SQL expression over the clean columns.
+        channel: value of ``sales.channel``; None for a snapshot.
+        sales: each of SALES_INPUTS to a Spark SQL expression over the clean columns; empty for a
+            snapshot.
+        snapshot: the silver table that holds each arrival day's state, one row per key; None for
+            a dataset that contributes to ``sales``.
+        enriches: what ``sales`` takes from the snapshot, if anything.
     """
 
     dataset: str
@@ -177,13 +206,21 @@ class Contract:
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...]
     lateness_days: int
-    channel: str
+    channel: str | None
     sales: Mapping[str, str]
+    snapshot: str | None = None
+    enriches: Enrichment | None = None
 
     @property
-    def clean_table(self) -> str:
-        """Name of the dataset's silver table."""
-        return f"clean_{self.dataset}"
+    def silver_table(self) -> str:
+        """Its table in silver."""
+        return self.snapshot or f"clean_{self.dataset}"
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        """Stored names of the primary key, in order."""
+        keys = {each.primary_key: each.stored_name for each in self.columns if each.primary_key}
+        return tuple(keys[position] for position in sorted(keys))
 
     @property
     def delivered_columns(self) -> tuple[Column, ...]:
@@ -218,6 +255,16 @@ class Lake:
     ops_database: str
     analytics_database: str
     contracts: tuple[Contract, ...]
+
+    @property
+    def channels(self) -> tuple[Contract, ...]:
+        """The contracts whose rows become ``sales``."""
+        return tuple(contract for contract in self.contracts if contract.snapshot is None)
+
+    @property
+    def snapshots(self) -> tuple[Contract, ...]:
+        """The contracts of which each arrival day is a state of its own."""
+        return tuple(contract for contract in self.contracts if contract.snapshot is not None)
 
     @property
     def max_lateness_days(self) -> int:

@@ -45,31 +45,28 @@ def manifest_keys(objects: Iterable[BronzeObject]) -> list[str]:
 
 
 def upstream_rows(pointer: Pointer, window: Window, lake: Lake) -> tuple[PointerRow, ...]:
-    """Published clean partitions of other arrival days that ``sales`` of this run is built from.
+    """Published partitions of other arrival days that ``sales`` of this run is built from.
 
-    Business days reach back as far as the longest lateness, and as far as what is replaced did
-    (a contract may have been more patient when that was published).
+    These are clean rows, and the snapshots that enrich sales. Business days reach back as far as
+    the longest lateness, and as far as what is replaced did (a contract may have been more patient
+    when that was published).
     """
     earliest = window.from_date - timedelta(days=lake.max_lateness_days)
     withdrawn = {row.sale_date for row in replaced_rows(pointer, window)}
+    enriching = {contract.snapshot for contract in lake.snapshots if contract.enriches}
     return tuple(
         row
         for row in pointer
-        if row.is_clean
+        if (row.is_clean or row.table in enriching)
         and row.ingest_date not in window
-        and row.sale_date is not None
-        and (earliest <= row.sale_date <= window.to_date or row.sale_date in withdrawn)
+        and row.source_of is not None
+        and (earliest <= row.source_of <= window.to_date or row.source_of in withdrawn)
     )
 
 
 def replaced_rows(pointer: Pointer, window: Window) -> tuple[PointerRow, ...]:
     """Published clean partitions of the window's arrival days: this run withdraws them."""
     return tuple(row for row in pointer if row.is_clean and row.ingest_date in window)
-
-
-def partition_values(row: PointerRow) -> tuple[str, ...]:
-    """The catalog's partition values of a published clean partition."""
-    return (str(row.ingest_date), str(row.sale_date), row.release)
 
 
 def build(
@@ -104,10 +101,10 @@ def build(
     """
     upstream = []
     for row in upstream_rows(pointer, window, lake):
-        found = locations.get((row.table, partition_values(row)))
+        found = locations.get((row.table, row.partition_values))
         if found is None:
             raise InputsError(
-                f"{row.table} partition {partition_values(row)} is published but not in the "
+                f"{row.table} partition {row.partition_values} is published but not in the "
                 f"catalog; restore it or roll back to a release that is complete"
             )
         upstream.append({**_row(row), "release": row.release, "location": found})
@@ -125,11 +122,12 @@ def build(
     }
 
 
-def _row(row: PointerRow) -> dict[str, str]:
+def _row(row: PointerRow) -> dict[str, str | None]:
+    """A partition as JSON holds it; a snapshot has no sale_date."""
     return {
         "table": row.table,
         "ingest_date": str(row.ingest_date),
-        "sale_date": str(row.sale_date),
+        "sale_date": row.sale_date.isoformat() if row.sale_date else None,
     }
 
 
@@ -181,8 +179,9 @@ def _extract(prefix: str, objects: list[BronzeObject], manifests: Manifests) -> 
     newest = max(keys, key=lambda key: (_extracted_at(key, manifests[key]), key))
     manifest = manifests[newest]
     file = str(manifest.get("file", ""))
-    if not re.fullmatch(rf"{values.TOKEN}\.parquet", file):
-        raise InputsError(f"{newest} names the file {file!r}; it must be <16 hex digits>.parquet")
+    suffix = "|".join(layout.EXTRACT_SUFFIXES)
+    if not re.fullmatch(rf"{values.TOKEN}\.({suffix})", file):
+        raise InputsError(f"{newest} names the file {file!r}; it must be <16 hex digits>.<suffix>")
     found = next((item for item in objects if item.key == prefix + file), None)
     if found is None:
         raise InputsError(f"{newest} names {file}, which is gone; run the extract task again")

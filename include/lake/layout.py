@@ -12,6 +12,9 @@ from include.lake import values
 EMPTY_POINTER_PREFIX = "ops/published/empty/"
 POINTER_FILE = "pointer.jsonl"
 SUCCESS_FILE = "_SUCCESS"
+EXTRACT_SUFFIXES = ("jsonl", "parquet")
+#: Silver tables that hold each arrival day's state of something; others are keyed by business day.
+SNAPSHOTS = ("customers", "inventory", "products")
 EXTRACT_MANIFEST = r"_manifest-([0-9a-f]{16})\.json"
 
 
@@ -25,7 +28,7 @@ def partition_keys(table: str) -> tuple[str, ...]:
     """Partition keys of one of our physical tables, outermost first."""
     if table.startswith("clean_"):
         return ("ingest_date", "sale_date", "release")
-    if table in ("quarantine", "run_ledger"):
+    if table in ("quarantine", "run_ledger", *SNAPSHOTS):
         return ("ingest_date", "release")
     if table == "quality_results":
         return ("release",)
@@ -46,12 +49,20 @@ def success_key(dataset: str, ingest_date: date | str) -> str:
 
 def extract_staging_key(token: str) -> str:
     """Where an extract in flight is written."""
-    return values.joined(f"staging/extracts/{values.token(token)}.parquet", token)
+    return values.joined(f"staging/extracts/{values.token(token)}", token)
 
 
-def extract_key(dataset: str, ingest_date: date, sha16: str) -> str:
-    """The content-addressed name of an extract: first 16 hex digits of its bytes' sha256."""
-    return f"{bronze_prefix(dataset, ingest_date)}{values.token(sha16)}.parquet"
+def extract_key(dataset: str, ingest_date: date, sha16: str, suffix: str) -> str:
+    """The content-addressed name of an extract: first 16 hex digits of its bytes' sha256.
+
+    Args:
+        dataset: that it is of.
+        ingest_date: its arrival day.
+        sha16: 16 hex digits.
+        suffix: one of EXTRACT_SUFFIXES.
+    """
+    values.checked(suffix, "|".join(EXTRACT_SUFFIXES), "a suffix of extracts")
+    return f"{bronze_prefix(dataset, ingest_date)}{values.token(sha16)}.{suffix}"
 
 
 def extract_manifest_key(dataset: str, ingest_date: date, sha16: str) -> str:

@@ -62,9 +62,21 @@ class PointerRow:
         return (self.table, _text(self.ingest_date), _text(self.sale_date))
 
     @property
+    def partition_values(self) -> tuple[str, ...]:
+        """The partition's values in the catalog."""
+        return tuple(str(getattr(self, key)) for key in layout.partition_keys(self.table))
+
+    @property
     def is_clean(self) -> bool:
-        """Whether it is a partition that other releases build ``sales`` from."""
+        """Whether it holds rows of an arrival day that are sales, of this or an earlier day."""
         return self.ingest_date is not None and self.sale_date is not None
+
+    @property
+    def source_of(self) -> date | None:
+        """The business day whose ``sales`` have its clean rows, or are enriched by its snapshot."""
+        if self.is_clean:
+            return self.sale_date
+        return self.ingest_date if self.table in layout.SNAPSHOTS else None
 
 
 @dataclass(frozen=True)
@@ -177,7 +189,7 @@ class Publication:
 
     def depends_on(self, row: PointerRow) -> bool:
         """Whether that partition decides what this release's rows should be."""
-        return self.replaces(row) or (row.is_clean and row.sale_date in self.affected_days)
+        return self.replaces(row) or row.source_of in self.affected_days
 
 
 def merge(pointer: Pointer, publication: Publication) -> Pointer:
@@ -261,18 +273,11 @@ def plan(
         keys = layout.partition_keys(table["table"])
         for partition in table["partitions"]:
             found = dict(zip(keys, partition["values"], strict=True))
-            rows.append(
-                PointerRow(
-                    table=table["table"],
-                    ingest_date=_date(found.get("ingest_date")),
-                    sale_date=_date(found.get("sale_date")),
-                    release=found["release"],
-                )
-            )
-    # A table without a row this time must still withdraw what it had: name them all.
-    tables = {"sales", "quarantine", "run_ledger", *gold}
-    tables |= {f"clean_{dataset}" for dataset in inputs["datasets"]}
-    tables |= {table["table"] for table in silver_manifest["tables"]}
+            days = [_date(found.get(key)) for key in ("ingest_date", "sale_date")]
+            rows.append(PointerRow(table["table"], *days, found["release"]))
+    # The job's manifest names every table of silver, also one without a row this time: that must
+    # still withdraw what it had.
+    tables = {*gold, *(table["table"] for table in silver_manifest["tables"])}
     rows += [PointerRow(mart, None, day, release) for mart, days in gold.items() for day in days]
     window = inputs["window"]
     return Publication(

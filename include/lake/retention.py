@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from include.lake import layout, values
-from include.lake.releases import Pointer, PointerRow
+from include.lake.releases import Pointer
 
 #: Folders of the lake, besides the tables' own, whose content somebody may leave behind.
 OTHER_FOLDERS = ("ops/releases/", "ops/published/", "staging/extracts/")
@@ -63,12 +63,6 @@ def is_staged(table: str) -> bool:
     return _STAGED.fullmatch(table) is not None
 
 
-def row_values(row: PointerRow) -> tuple[str, ...]:
-    """The catalog's partition values of a published partition."""
-    found = {"ingest_date": row.ingest_date, "sale_date": row.sale_date, "release": row.release}
-    return tuple(str(found[key]) for key in layout.partition_keys(row.table))
-
-
 def orphans(
     tables: Mapping[str, str],
     partitions: Iterable[Partition],
@@ -87,7 +81,7 @@ def orphans(
     """
     rows = {row for pointer in pointers.values() for row in pointer}
     releases = {row.release for row in rows}
-    named = {(row.table, row_values(row)) for row in rows if row.table in tables}
+    named = {(row.table, row.partition_values) for row in rows if row.table in tables}
     registered: set[tuple[str, tuple[str, ...]]] = set()
     needed = {layout.EMPTY_POINTER_PREFIX, *pointers}
     needed |= {f"ops/releases/{release}/" for release in releases}

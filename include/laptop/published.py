@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 import boto3
 
 from include.lake.contracts import Lake, load_lake
-from include.lake.layout import partition_keys
-from include.lake.releases import Pointer, PointerRow, parse_pointer
+from include.lake.releases import Pointer, parse_pointer
 
 #: Books of a run, not facts about sales: a re-run of a day may split its duplicates otherwise.
 BOOKS = frozenset({"run_ledger"})
@@ -55,7 +54,7 @@ class Published:
                 continue
             digest = digests.setdefault(row.table, hashlib.sha256())
             digest.update("/".join(row.key).encode())
-            location = locations[row.table][_values(row)]
+            location = locations[row.table][row.partition_values]
             for content in sorted(hashlib.sha256(body).digest() for _, body in objects(location)):
                 digest.update(content)
         return {table: digest.hexdigest() for table, digest in digests.items()}
@@ -90,12 +89,3 @@ def _locations(database: str, table: str) -> dict[tuple[str, ...], str]:
         for page in pages.paginate(DatabaseName=database, TableName=table)
         for partition in page["Partitions"]
     }
-
-
-def _values(row: PointerRow) -> tuple[str, ...]:
-    values = {
-        "ingest_date": str(row.ingest_date),
-        "sale_date": str(row.sale_date),
-        "release": row.release,
-    }
-    return tuple(values[key] for key in partition_keys(row.table))

@@ -31,10 +31,7 @@ class InputRules(Protocol):
         """Return the keys of those objects that describe an extract."""
 
     def upstream_rows(self, pointer: Any, window: Any, lake: Any, /) -> Iterable[Any]:
-        """Return the published partitions to build on; each has an attribute `table`."""
-
-    def partition_values(self, row: Any, /) -> tuple[str, ...]:
-        """Return the values of one of those in the catalog."""
+        """Return the published partitions to build on, with `table` and `partition_values`."""
 
     def build(
         self,
@@ -242,7 +239,7 @@ class CheckDriftOperator(AwsBaseOperator[CatalogHook]):
     def _locations(self, rows: Sequence[Any]) -> dict[tuple[str, tuple[str, ...]], str]:
         by_table: dict[str, list[tuple[str, ...]]] = {}
         for row in rows:
-            by_table.setdefault(row.table, []).append(self.rules.partition_values(row))
+            by_table.setdefault(row.table, []).append(row.partition_values)
         return {
             (table, values): location
             for table, wanted in by_table.items()

@@ -152,8 +152,8 @@ class RollbackOperator(AwsBaseOperator[VersionsHook]):
         other_database: database of tables that are not in `databases` any more.
         layout: where the pointer's states lie.
         rules: the pure decisions.
-        row_values: row of a state → values of its partition in the catalog.
-        parse_pointer: text of a pointer file → the state.
+        parse_pointer: text of a pointer file → the state, rows with `table` and
+            `partition_values`.
     """
 
     aws_hook_class = VersionsHook
@@ -168,7 +168,6 @@ class RollbackOperator(AwsBaseOperator[VersionsHook]):
         other_database: str,
         layout: PointerLayout,
         rules: HistoryRules,
-        row_values: Callable[[Any], tuple[str, ...]],
         parse_pointer: Callable[[str], Any],
         **kwargs: Any,
     ) -> None:
@@ -179,7 +178,6 @@ class RollbackOperator(AwsBaseOperator[VersionsHook]):
         self.other_database = other_database
         self.layout = layout
         self.rules = rules
-        self.row_values = row_values
         self.parse_pointer = parse_pointer
 
     def execute(self, context: Any) -> dict[str, Any]:
@@ -237,7 +235,7 @@ class RollbackOperator(AwsBaseOperator[VersionsHook]):
     def _require_partitions(self, target: Any, state: Any) -> None:
         wanted: dict[str, list[tuple[str, ...]]] = {}
         for row in state:
-            wanted.setdefault(row.table, []).append(self.row_values(row))
+            wanted.setdefault(row.table, []).append(row.partition_values)
         gone = [
             "/".join((table, *values))
             for table, listed in wanted.items()

@@ -11,11 +11,13 @@ import duckdb
 from pyspark.sql import SparkSession
 
 import bronze_to_silver
+from include.lake import layout
 from include.lake.contracts import Lake
 from retail_io import inputs
 
 RELEASE = "r20260310_0123456789ab"
 TOKEN = "00000000000000aa"
+FIXED_TABLES = ("sales", "quarantine", "run_ledger", *layout.SNAPSHOTS)
 KEY = b"a key of the tests, long enough"
 
 
@@ -23,7 +25,7 @@ KEY = b"a key of the tests, long enough"
 class LakeFolder:
     root: Path
     files: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    upstream: list[dict[str, str]] = field(default_factory=list)
+    upstream: list[dict[str, Any]] = field(default_factory=list)
     replaced: list[dict[str, str]] = field(default_factory=list)
 
     def put(self, dataset: str, day: str, name: str, content: str | bytes) -> str:
@@ -73,7 +75,7 @@ class LakeFolder:
         """DuckDB's answer over the tables written, each named as in the catalog."""
         with duckdb.connect() as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            for table in ("sales", "quarantine", "run_ledger", *self.clean_tables()):
+            for table in (*FIXED_TABLES, *self.clean_tables()):
                 path = self.folder(table, **kwargs)
                 if any(path.rglob("*.parquet")):
                     connection.execute(
@@ -89,7 +91,7 @@ class LakeFolder:
     def content(self, release: str = RELEASE, token: str = TOKEN) -> dict[str, list[str]]:
         """Hashes of the Parquet files by table and partition; their names are random."""
         hashes: dict[str, list[str]] = {}
-        for table in ("sales", "quarantine", "run_ledger", *self.clean_tables()):
+        for table in (*FIXED_TABLES, *self.clean_tables()):
             folder = self.folder(table, release, token)
             for path in folder.rglob("*.parquet"):
                 place = f"{table}/{path.parent.relative_to(folder)}"

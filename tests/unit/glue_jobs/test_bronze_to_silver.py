@@ -172,7 +172,7 @@ def test_a_day_of_all_sources(spark: SparkSession, lake: Lake, lake_folder: Lake
         "sales": catalog.SALES_COLUMNS,
         "quarantine": catalog.QUARANTINE_COLUMNS,
         "run_ledger": catalog.RUN_LEDGER_COLUMNS,
-    } | {contract.clean_table: catalog.clean_columns(contract) for contract in lake.contracts}
+    } | {contract.silver_table: catalog.clean_columns(contract) for contract in lake.contracts}
     for table in manifest["tables"]:
         for partition in table["partitions"]:
             assert partition["values"][-1] == RELEASE

@@ -96,16 +96,22 @@ def test_vendor_contract_writes_numbers_with_commas_and_the_day_first() -> None:
 def test_store_contract_comes_from_the_tills() -> None:
     source = load_lake().contract("store_transactions").source
     assert (source.kind, source.schema, source.table) == (
-        "postgres",
+        "database",
         "public",
         "store_transactions",
     )
     assert (source.secret, source.business_time, source.format) == ("tills", "sold_at", "parquet")
+    assert (source.time_column, source.rows, source.engine) == ("sold_at", "of_the_day", "worker")
 
 
 def test_every_contract_fills_every_sales_input() -> None:
-    for contract in load_lake().contracts:
+    lake = load_lake()
+    assert lake.channels
+    for contract in lake.channels:
         assert tuple(contract.sales) == SALES_INPUTS
+    for contract in lake.snapshots:
+        assert not contract.sales
+        assert contract.channel is None
 
 
 def test_files_are_valid_against_the_official_schema() -> None:

@@ -188,9 +188,7 @@ def test_upstream_is_what_else_the_business_days_are_built_from(
             PointerRow("sales", None, date(2026, 7, 1), OLD),
         )
     )
-    locations = {
-        (row.table, inputs.partition_values(row)): f"s3://{BUCKET}/{row.key}" for row in inside
-    }
+    locations = {(row.table, row.partition_values): f"s3://{BUCKET}/{row.key}" for row in inside}
     built = build(lake, listings, pointer=pointer, locations=locations)
     assert [(row["ingest_date"], row["sale_date"]) for row in built["upstream"]] == [
         ("2026-07-01", "2026-06-29"),

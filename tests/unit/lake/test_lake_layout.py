@@ -16,8 +16,10 @@ R, T, DAY = "r20260702_bbbbbbbbbbbb", "0123456789abcdef", date(2026, 7, 2)
 
 def test_keys_are_as_documented() -> None:
     assert layout.success_key("a", DAY) == "bronze/a/ingest_date=2026-07-02/_SUCCESS"
-    assert layout.extract_staging_key(T) == f"staging/extracts/{T}.parquet"
-    assert layout.extract_key("a", DAY, T) == f"bronze/a/ingest_date=2026-07-02/{T}.parquet"
+    assert layout.extract_staging_key(T) == f"staging/extracts/{T}"
+    assert (
+        layout.extract_key("a", DAY, T, "parquet") == f"bronze/a/ingest_date=2026-07-02/{T}.parquet"
+    )
     assert layout.extract_manifest_key("a", DAY, T).endswith(f"/_manifest-{T}.json")
     assert layout.run_prefix("silver", "sales", R, T) == f"silver/sales/release={R}/run={T}/"
     assert layout.run_prefix("ops", "quarantine", R, T) == f"ops/quarantine/release={R}/run={T}/"
@@ -42,7 +44,8 @@ def test_hostile_values_are_refused_everywhere(value: str) -> None:
     builds: tuple[Callable[[], str], ...] = (
         lambda: layout.bronze_prefix(value, DAY),
         lambda: layout.bronze_prefix("a", value),
-        lambda: layout.extract_key("a", DAY, value),
+        lambda: layout.extract_key("a", DAY, value, "jsonl"),
+        lambda: layout.extract_key("a", DAY, T, value),
         lambda: layout.run_prefix("silver", "sales", value, T),
         lambda: layout.run_prefix("silver", "sales", R, value),
         lambda: layout.gold_prefix("daily_sales", R, value),

@@ -204,6 +204,7 @@ def documents() -> tuple[dict[str, Any], dict[str, Any]]:
                 "table": "clean_a",
                 "partitions": [{"values": ["2026-07-02", "2026-07-01", NEW]}],
             },
+            {"database": "retail_silver", "table": "clean_b", "partitions": []},
             {
                 "database": "retail_silver",
                 "table": "sales",

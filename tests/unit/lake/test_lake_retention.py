@@ -16,7 +16,6 @@ from include.lake.retention import (
     column_drift,
     is_staged,
     orphans,
-    row_values,
     unit,
 )
 
@@ -58,7 +57,7 @@ class Written(NamedTuple):
         return Folder(self.folder, 2, 10, newest)
 
     def partition(self, created: datetime = OLD) -> Partition:
-        return Partition(self.table, row_values(self.row), self.folder, created)
+        return Partition(self.table, self.row.partition_values, self.folder, created)
 
 
 written = st.builds(
@@ -106,7 +105,7 @@ def test_never_what_a_kept_version_names_and_always_the_rest_that_is_old(
         one.folder for one, newest in files.items() if newest < CUTOFF and one not in live
     }
     assert {(one.table, one.values) for one in found.partitions} == {
-        (one.table, row_values(one.row)) for one in registered - live
+        (one.table, one.row.partition_values) for one in registered - live
     }
     assert found.missing == ()
 

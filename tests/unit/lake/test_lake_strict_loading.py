@@ -176,7 +176,7 @@ SLIPS = {
         ORDERS,
         "  - property: channel\n    value: web\n",
         "",
-        "has no property channel",
+        "has no channel; a channel of sales needs all three",
         0,
     ),
     "sales column forgotten": (ORDERS, "      region: region\n", "", "missing region", None),

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -265,14 +266,12 @@ def context() -> dict[str, Any]:
 @pytest.fixture
 def world(database: str, bucket: str, client: Callable[[str], Any], context: Any) -> World:
     """An empty lake: the pointer names nothing."""
-    lake = SimpleNamespace(
-        time_zone="Europe/London",
+    shipped = load_lake()
+    lake = replace(
+        shipped,
         bronze_database=database,
         silver_database=database,
-        max_lateness_days=3,
-        contracts=tuple(
-            each for each in load_lake().contracts if each.dataset == "ecommerce_orders"
-        ),
+        contracts=(shipped.contract("ecommerce_orders"),),
     )
     made = World(bucket, database, lake, client("glue"), client("s3"), context)
     empty = f"s3://{bucket}/{layout.EMPTY_POINTER_PREFIX}"

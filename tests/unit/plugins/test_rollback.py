@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from include.lake import history, layout, releases, retention
+from include.lake import history, layout, releases
 from retail_lake.hooks.catalog import CatalogHook, SupersededError
 from retail_lake.operators.rollback import ListVersionsOperator, RollbackOperator
 from tests.unit.plugins.editions import CLEAN, TABLES, Editions
@@ -37,7 +37,6 @@ class Rollbacks:
             chosen=chosen,
             databases=dict.fromkeys(TABLES, self.world.database),
             other_database=self.world.database,
-            row_values=retention.row_values,
             **self.states,
         )
         return operator.execute(self.world.context)

@@ -48,7 +48,7 @@ def test_a_bucket_is_s3_and_a_file_address_is_a_folder(document: dict[str, Any])
         ({"lake_bucket": "file://relative"}, "not a bucket name"),
         ({"datasets": {"x'; DROP": [{"ingest_date": "2026-03-10"}]}}, "plain name"),
         ({"datasets": []}, "damaged"),
-        ({"upstream": [{"table": "t"}]}, "lacks 'ingest_date'"),
+        ({"upstream": [{"table": "t"}]}, "lacks 'sale_date'"),
     ],
 )
 def test_a_damaged_document_says_what_is_wrong(
