@@ -2,7 +2,8 @@
 
 Every reader gives source_file (key in the bucket), source_row, ingest_date, raw and ``fields``, a
 struct with the contract's source columns (null where the text cannot be read). source_row is the
-line on which the record begins, from 1, the header counted; for Parquet it is the row from 1.
+line on which the record begins, from 1, the header counted (XML of one line counts its records);
+for Parquet it is the row from 1.
 
 Fields of text files stay text: nothing is inferred, and JSON numbers keep their digits.
 """
@@ -17,6 +18,8 @@ from pyspark.sql import functions as F
 from include.lake.contracts import Contract
 from retail_io.csv_records import MAX_RECORD, UNDECODABLE, CsvFormat, Record, SourceError
 from retail_io.inputs import BronzeFile, UpstreamPartition
+from retail_io.xml_records import CUT, XmlFormat
+from retail_io.xml_records import Record as XmlRecord
 
 #: One file is one task: a task's rows are the file's rows, in order, so that they can be counted.
 ONE_FILE_PER_TASK = {
@@ -114,6 +117,31 @@ def _csv(spark: SparkSession, contract: Contract, paths: list[str], root: str) -
     )
 
 
+def _xml(spark: SparkSession, contract: Contract, paths: list[str], root: str) -> DataFrame:
+    """XML, one record per element of the row tag, in Python: see xml_records."""
+    columns = [column.source for column in contract.delivered_columns]
+    style = XmlFormat(tuple(columns), contract.source.options["rowTag"])
+
+    def records(pieces: Iterable[Row]) -> Iterator[XmlRecord]:
+        return style.records((file, bytes(piece)) for file, piece in pieces)
+
+    reader = spark.read.option("lineSep", CUT.decode()).option("recursiveFileLookup", "true")
+    piece = F.col("value").cast("binary")
+    pieces = reader.text(paths).select(_source_file(root).alias("source_file"), piece)
+    rows = spark.createDataFrame(
+        pieces.rdd.mapPartitions(records),
+        "source_file string, source_row bigint, raw string, parts array<string>",
+        verifySchema=False,
+    )
+    fields = F.struct(*[F.col("parts")[n].alias(name) for n, name in enumerate(columns)])
+    return rows.select(
+        "source_file",
+        "source_row",
+        "raw",
+        F.when(F.col("parts").isNotNull(), fields).alias("fields"),
+    )
+
+
 def _parquet(spark: SparkSession, contract: Contract, paths: list[str], root: str) -> DataFrame:
     """Parquet with the types its footers declare; a column that no file has is an error."""
     reader = spark.read.option("mergeSchema", "true").option("recursiveFileLookup", "true")
@@ -169,4 +197,4 @@ def _nothing(spark: SparkSession, contract: Contract) -> DataFrame:
     )
 
 
-_READERS = {"jsonl": _json_lines, "csv": _csv, "parquet": _parquet}
+_READERS = {"jsonl": _json_lines, "csv": _csv, "xml": _xml, "parquet": _parquet}

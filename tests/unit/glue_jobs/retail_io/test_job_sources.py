@@ -135,6 +135,30 @@ def parquet(**columns: pa.Array) -> bytes:
     return target.getvalue()
 
 
+def test_xml_from_spark_to_records_and_back(
+    spark: SparkSession, lake_folder: LakeFolder, lake: Lake
+) -> None:
+    rows = '<row a="1"><b>é &gt; x</b></row>\n<row>\n<b/></row>'
+    lake_folder.put("d", DAY, "a.xml", f'\ufeff<?xml version="1.0"?>\n<all>\n{rows}</all>')
+    utf16 = f'<?xml version="1.0" encoding="UTF-16"?><all>{rows}'.encode("utf-16-be")
+    lake_folder.put("d", DAY, "b.xml.gz", utf16)
+    lake_folder.put("d", DAY, "c.xml", '<!DOCTYPE x [<!ENTITY e "e">]>\n<all><row>&e;</row></all>')
+    lake_folder.put("d", DAY, "d.xml", "<all/>")
+    lake_folder.put("d", DAY, "e.xml", "")
+    of = contract(lake, "xml", "_a", "b")
+    of = replace(of, source=replace(of.source, options={"rowTag": "row"}))
+    first, second = rows.split("\n", 1)
+    whole = [(first, {"_a": "1", "b": "é > x"}), (second, {"_a": None, "b": ""})]
+    found = read(spark, lake_folder, of)
+    assert [row[:2] for row in found] == [
+        *(("a.xml", 3), ("a.xml", 4)),
+        *(("b.xml.gz", 1), ("b.xml.gz", 2), ("b.xml.gz", 3), ("c.xml", 1)),
+    ]
+    assert [row[2:] for row in found[:4]] == whole * 2
+    assert [fields for *_, fields in found[4:]] == [None, None]
+    assert found[5][2].startswith("<!DOCTYPE x [")
+
+
 def test_parquet_keeps_instants_and_decimals(
     spark: SparkSession, lake_folder: LakeFolder, lake: Lake
 ) -> None:
