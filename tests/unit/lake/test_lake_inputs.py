@@ -1,13 +1,14 @@
 """The input manifest: what it lists, and that an incomplete delivery is never listed."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 
 from include.lake import inputs
-from include.lake.contracts import Lake, load_lake
+from include.lake.contracts import Enrichment, Lake, load_lake
 from include.lake.inputs import BronzeObject, InputsError
 from include.lake.releases import Pointer, PointerRow
 from include.lake.window import Window
@@ -215,3 +216,44 @@ def test_upstream_reaches_as_far_back_as_what_is_replaced(lake: Lake) -> None:
 def test_published_partition_without_location_is_an_error(lake: Lake, listings: Listings) -> None:
     with pytest.raises(InputsError, match="published but not in the catalog"):
         build(lake, listings, pointer=Pointer((clean(1, 1),)))
+
+
+def test_snapshots_that_enrich_earlier_business_days_are_upstream(lake: Lake) -> None:
+    feed = replace(
+        lake.contract("ecommerce_orders"),
+        dataset="product_feed",
+        channel=None,
+        sales={},
+        snapshot="products",
+        enriches=Enrichment({"product_id": "product_id"}, {"category": "category"}),
+    )
+    stock = replace(feed, dataset="inventory_levels", snapshot="inventory", enriches=None)
+    lake = replace(lake, contracts=(*lake.contracts, feed, stock))
+
+    def state(day: int, table: str = "products") -> PointerRow:
+        return PointerRow(table, date(2026, 7, day), None, OLD)
+
+    # of the days before the window; the window's own is built anew, and stock enriches nothing
+    pointer = Pointer((state(1), state(2), state(3), state(1, "inventory")))
+    assert inputs.upstream_rows(pointer, WINDOW, lake) == (state(1),)
+    location = {("products", ("2026-07-01", OLD)): f"s3://{BUCKET}/x/"}
+    files = [BronzeObject(name, 5, "e") for name in ("_SUCCESS", "a")]
+    listings = {
+        each.dataset: {
+            DAY: extract(A)
+            if each.source.format == "parquet"
+            else [replace(file, key=prefix(each.dataset) + file.key) for file in files]
+        }
+        for each in lake.contracts
+    }
+    built = build(lake, listings, pointer=pointer, locations=location)
+    assert built["upstream"] == [
+        {
+            "table": "products",
+            "ingest_date": "2026-07-01",
+            "sale_date": None,
+            "release": OLD,
+            "location": f"s3://{BUCKET}/x/",
+        }
+    ]
+    assert built["replaced"] == []

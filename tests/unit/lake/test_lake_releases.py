@@ -154,6 +154,13 @@ SALES = PointerRow("sales", None, D1, NEW)
         ((), (PointerRow("clean_b", D3, D1, OTHER),), True),
         ((PointerRow("clean_b", D3, D1, OLD),), (PointerRow("clean_b", D3, D1, OTHER),), True),
         ((PointerRow("clean_b", D3, D1, OLD),), (), True),
+        # the snapshot of one of R's business days appeared, changed
+        ((), (PointerRow("products", D1, None, OTHER),), True),
+        (
+            (PointerRow("products", D1, None, OLD),),
+            (PointerRow("products", D1, None, OTHER),),
+            True,
+        ),
         # what R replaces was replaced by somebody else
         ((PointerRow("sales", None, D2, OLD),), (PointerRow("sales", None, D2, OTHER),), True),
         ((), (PointerRow("clean_a", D2, D2, OTHER),), True),
@@ -161,6 +168,8 @@ SALES = PointerRow("sales", None, D1, NEW)
         ((), (PointerRow("clean_b", D3, D3, OTHER),), False),
         ((PointerRow("sales", None, D3, OLD),), (PointerRow("sales", None, D3, OTHER),), False),
         ((), (PointerRow("retired_mart", None, D1, OTHER),), False),
+        ((), (PointerRow("products", D3, None, OTHER),), False),
+        ((), (PointerRow("quarantine", D1, None, OTHER),), False),
         ((), (), False),
     ],
 )
