@@ -1,16 +1,19 @@
 """Puts Retail Lake into an account: stack, files, tables, views, the empty pointer.
 
     python -m include.infrastructure.deploy --environment prod --tills-host db.example.internal
+        --customers-host crm.example.internal --marketplace-url https://api.example.com
 
 Repeatable: what is as wanted is left alone, and a published release stays published. AWS and the
 laptop are deployed to by this same command; only the endpoint variables (`AWS_ENDPOINT_URL`,
-`AWS_ENDPOINT_URL_GLUE`, `AWS_ENDPOINT_URL_ATHENA`) and the parameter values differ. The password
-of the tills' user is read from the variable `TILLS_PASSWORD`, so that no process list shows it.
+`AWS_ENDPOINT_URL_GLUE`, `AWS_ENDPOINT_URL_ATHENA`) and the parameter values differ. What is secret
+is read from the variables `TILLS_PASSWORD`, `CUSTOMERS_PASSWORD` and `MARKETPLACE_TOKEN`, so that
+no process list shows it.
 """
 
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -19,7 +22,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from include.infrastructure import bundle, stack, tables
+from include.infrastructure import bundle, classifiers, stack, tables
 from include.infrastructure.bundle import DEPLOYMENT, ROOT, BundleError
 from include.infrastructure.stack import DeploymentError, Say
 from include.infrastructure.upload import upload
@@ -31,6 +34,26 @@ MWAA_PREFIX = "mwaa/"
 GLUE_PREFIX = "jobs/"
 # parameters of mwaa_environment.yaml: MWAA installs a version of these, not the newest
 VERSIONED = ("plugins.zip", "requirements.txt", "startup.sh")
+
+# the template's parameters that have an option of their own, and those that are secret
+OPTIONS = {
+    "TillsHost": "host of the tills' PostgreSQL (first deployment)",
+    "TillsPort": "its port (5432)",
+    "TillsDatabase": "its database (tills)",
+    "TillsUser": "user of the extracts (lake_reader)",
+    "CustomersEngine": "mysql or postgres, what holds the customers (mysql)",
+    "CustomersHost": "host of the customers' database (first deployment)",
+    "CustomersPort": "its port (3306)",
+    "CustomersDatabase": "its database (customers)",
+    "CustomersUser": "user of the extracts (customers_reader)",
+    "MarketplaceUrl": "address of the marketplace's API (first deployment)",
+    "AlertEmail": "address that gets the alerts",
+}
+VARIABLES = {
+    "TillsPassword": "TILLS_PASSWORD",
+    "CustomersPassword": "CUSTOMERS_PASSWORD",
+    "MarketplaceToken": "MARKETPLACE_TOKEN",
+}
 
 
 def deploy(
@@ -86,7 +109,9 @@ def deploy(
     lake_marts = marts.load_marts()
     deployed = deployment.load(deployment_file)
     wanted = catalog.tables(lake, lake_marts, deployed)
-    tables.apply_tables(_client(session, "glue"), s3, wanted, say)
+    glue = _client(session, "glue")
+    tables.apply_tables(glue, s3, wanted, say)
+    classifiers.apply_classifiers(glue, outputs["CrawlerName"], lake, say)
     views = catalog.views(lake, lake_marts)
     tables.apply_views(_client(session, "athena"), views, outputs["PipelineWorkgroup"], say)
     return outputs
@@ -109,15 +134,14 @@ def _arguments(arguments: Iterable[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="deploy",
         description="Deploy Retail Lake's data plane, files, tables and views.",
-        epilog="TILLS_PASSWORD holds the tills user's password. Without it the first deployment "
-        "generates one: set it in PostgreSQL from the secret retail-lake/<environment>/tills.",
+        epilog="The variables TILLS_PASSWORD and CUSTOMERS_PASSWORD hold those users' passwords. "
+        "Without them the first deployment generates some: set them in the databases from the "
+        "secrets retail-lake/<environment>/tills and /customers. MARKETPLACE_TOKEN holds the "
+        "token of the marketplace's API.",
     )
     parser.add_argument("--environment", required=True, help="for example dev or prod")
-    parser.add_argument("--tills-host", help="host of the tills' PostgreSQL (first deployment)")
-    parser.add_argument("--tills-port", help="its port (5432)")
-    parser.add_argument("--tills-database", help="its database (tills)")
-    parser.add_argument("--tills-user", help="user of the extracts (lake_reader)")
-    parser.add_argument("--alert-email", help="address that gets the alerts")
+    for name, text in OPTIONS.items():
+        parser.add_argument(_option(name), dest=name, metavar="VALUE", help=text)
     parser.add_argument(
         "--parameter",
         action="append",
@@ -137,12 +161,8 @@ def _arguments(arguments: Iterable[str] | None) -> argparse.Namespace:
 def _parameters(options: argparse.Namespace, variables: Mapping[str, str]) -> dict[str, str]:
     """Template parameters from the options and variables that are given."""
     parameters = {
-        "TillsHost": options.tills_host,
-        "TillsPort": options.tills_port,
-        "TillsDatabase": options.tills_database,
-        "TillsUser": options.tills_user,
-        "TillsPassword": variables.get("TILLS_PASSWORD"),
-        "AlertEmail": options.alert_email,
+        **{name: getattr(options, name) for name in OPTIONS},
+        **{name: variables.get(variable) for name, variable in VARIABLES.items()},
     }
     for pair in options.parameter:
         name, equals, value = pair.partition("=")
@@ -150,6 +170,11 @@ def _parameters(options: argparse.Namespace, variables: Mapping[str, str]) -> di
             raise DeploymentError(f"--parameter {pair}: write it as NAME=VALUE.")
         parameters[name] = value
     return {name: value for name, value in parameters.items() if value is not None}
+
+
+def _option(parameter: str) -> str:
+    """`TillsHost` as `--tills-host`."""
+    return "--" + re.sub(r"(?<!^)(?=[A-Z])", "-", parameter).lower()
 
 
 def main(arguments: Iterable[str] | None = None) -> int:

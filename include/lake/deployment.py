@@ -30,6 +30,8 @@ class Deployment:
     analysts_workgroup: str
     alert_topic_arn: str
     tills_secret_id: str
+    customers_secret_id: str
+    marketplace_secret_id: str
     customer_token_key_secret_id: str
     airflow_role_arn: str
     glue_job_role_arn: str

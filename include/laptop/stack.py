@@ -1,4 +1,4 @@
-"""The whole stack of a state folder: embedded AWS, data plane, Airflow."""
+"""The whole stack of a state folder: embedded AWS, sources, data plane, Airflow."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from include.laptop import airflow
+from include.laptop import airflow, sources
 from include.local_aws import stack as aws
 from include.local_aws.supervisor import Service
 
@@ -21,6 +21,7 @@ class Laptop:
 
     folder: Path
     aws: aws.Stack
+    sources: sources.Sources
     airflow: airflow.Airflow
 
     @property
@@ -40,19 +41,24 @@ class Laptop:
             tills_port=exports["LOCAL_RDS_PORT"],
             tills_database=TILLS_DATABASE,
             tills_user=TILLS_USER,
+            customers_engine="postgres",
+            customers_host=exports["LOCAL_RDS_HOST"],
+            customers_port=exports["LOCAL_RDS_PORT"],
+            customers_database=sources.CUSTOMERS_DATABASE,
+            customers_user=sources.CUSTOMERS_USER,
+            marketplace_url=self.sources.marketplace_url,
         )
+        passwords = {
+            "TILLS_PASSWORD": self.tills_password,
+            "CUSTOMERS_PASSWORD": self.sources.customers_password,
+            "MARKETPLACE_TOKEN": self.sources.marketplace_token,
+        }
         task = [sys.executable, "-m", "include.laptop"]
         return [
             *self.aws.services(),
+            self.sources.marketplace(),
             Service("databases", [*task, "databases", *state], exports, task=True, cwd=ROOT),
-            Service(
-                "deploy",
-                deploy,
-                {**exports, "TILLS_PASSWORD": self.tills_password},
-                task=True,
-                seconds=180,
-                cwd=ROOT,
-            ),
+            Service("deploy", deploy, {**exports, **passwords}, task=True, seconds=180, cwd=ROOT),
             Service("install", [*task, "install", *state], exports, task=True, cwd=ROOT),
             *self.airflow.services(exports),
         ]
@@ -92,6 +98,8 @@ class Laptop:
                 rds["LOCAL_RDS_PORT"],
                 TILLS_DATABASE,
             ),
+            "MARKETPLACE_URL": self.sources.marketplace_url,
+            "MARKETPLACE_TOKEN": self.sources.marketplace_token,
             "AIRFLOW_URL": self.airflow.url,
             "AIRFLOW_USER": airflow.USER,
             "AIRFLOW_PASSWORD": self.airflow.keys["password"],
@@ -101,12 +109,18 @@ class Laptop:
 def at(folder: Path) -> Laptop:
     """The stack of a state folder."""
     local = aws.at(folder / "aws")
-    return Laptop(folder, local, airflow.at(folder / "airflow", _airflow_python(), _server(local)))
+    return Laptop(
+        folder,
+        local,
+        sources.at(folder / "sources"),
+        airflow.at(folder / "airflow", _airflow_python(), _server(local)),
+    )
 
 
 def before_start(folder: Path) -> Laptop:
     """The stack of a folder that is about to start, on ports that are free."""
     aws.before_start(folder / "aws")
+    sources.before_start(folder / "sources")
     airflow.before_start(folder / "airflow")
     return at(folder)
 

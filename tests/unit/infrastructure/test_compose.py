@@ -79,7 +79,9 @@ def test_every_long_running_service_has_a_health_check(
 def test_secrets_come_from_the_environment(services: dict[str, dict[str, Any]]) -> None:
     for name, service in services.items():
         for variable, value in service.get("environment", {}).items():
-            if re.search(r"PASSWORD$|JWT_SECRET|FERNET_KEY|(?<!ACCESS_)SECRET_KEY", variable):
+            if re.search(
+                r"PASSWORD$|TOKEN$|JWT_SECRET|FERNET_KEY|(?<!ACCESS_)SECRET_KEY", variable
+            ):
                 assert re.match(r"\$\{\w+:\?.+\}$", value), f"{name}: {variable}"
     secrets = {
         service["environment"]["AIRFLOW__API_AUTH__JWT_SECRET"]

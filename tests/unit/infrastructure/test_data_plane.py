@@ -19,6 +19,10 @@ PARAMETERS = {
     "TillsHost": "127.0.0.1",
     "TillsPort": "5433",
     "TillsPassword": "open sesame",
+    "CustomersHost": "crm",
+    "CustomersPassword": "open barley",
+    "MarketplaceUrl": "https://api.example.com",
+    "MarketplaceToken": "t0ken",
 }
 OUTPUTS = {
     "Environment",
@@ -31,6 +35,8 @@ OUTPUTS = {
     "AnalystsWorkgroup",
     "AlertTopicArn",
     "TillsSecretId",
+    "CustomersSecretId",
+    "MarketplaceSecretId",
     "CustomerTokenKeySecretId",
     "AirflowRoleArn",
     "GlueJobRoleArn",
@@ -225,6 +231,16 @@ def test_another_port_changes_the_secret_and_keeps_the_token_key(aws: Clients) -
         "username": "lake_reader",
         "password": "open sesame",
     }
+    assert json.loads(value("CustomersSecretId")) == {
+        "engine": "mysql",
+        "host": "crm",
+        "port": 3306,
+        "dbname": "customers",
+        "username": "customers_reader",
+        "password": "open barley",
+    }
+    api = {"url": "https://api.example.com", "token": "t0ken"}
+    assert json.loads(value("MarketplaceSecretId")) == api
     assert value("CustomerTokenKeySecretId") == key
 
 
@@ -235,8 +251,15 @@ def test_a_value_that_is_not_given_stays(aws: Clients) -> None:
     assert lines == [f"{STACK}: up to date"]
 
 
+def test_what_is_secret_is_not_shown(template: dict[str, Any]) -> None:
+    secret = {name for name, p in template["Parameters"].items() if p.get("NoEcho")}
+    assert secret == {"TillsPassword", "CustomersPassword", "MarketplaceToken"}
+    assert "default" not in {key.lower() for key in template["Parameters"]["MarketplaceToken"]}
+
+
 def test_without_a_password_one_is_generated(aws: Clients) -> None:
-    parameters = {"Environment": "nopass", "TillsHost": "db"}
+    given = {name: value for name, value in PARAMETERS.items() if "Password" not in name}
+    parameters = given | {"Environment": "nopass", "TillsHost": "db"}
     outputs = stack.apply(
         aws("cloudformation"),
         "retail-lake-nopass",
@@ -246,7 +269,9 @@ def test_without_a_password_one_is_generated(aws: Clients) -> None:
         parameters,
         print,
     )
-    secret = aws("secretsmanager").get_secret_value(SecretId=outputs["TillsSecretId"])
-    connection = json.loads(secret["SecretString"])
-    assert connection["host"] == "db"
-    assert len(connection["password"]) == 32
+    for database, host in (("Tills", "db"), ("Customers", "crm")):
+        secret_id = outputs[f"{database}SecretId"]
+        secret = aws("secretsmanager").get_secret_value(SecretId=secret_id)
+        connection = json.loads(secret["SecretString"])
+        assert connection["host"] == host
+        assert len(connection["password"]) == 32

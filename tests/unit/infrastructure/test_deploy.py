@@ -13,6 +13,7 @@ from include.lake import catalog, contracts, marts
 from include.lake.catalog import CatalogTable, View
 
 ROOT = Path(__file__).parents[3]
+SOURCES = ("--tills-host=db", "--customers-host=crm", "--marketplace-url=https://api.example.com")
 Clients = Callable[[str], Any]
 
 
@@ -138,8 +139,9 @@ def test_deployed_twice_and_published_in_between(
     aws_and_front: Clients, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TILLS_PASSWORD", "open sesame")
+    monkeypatch.setenv("MARKETPLACE_TOKEN", "t0ken")
     file = tmp_path / "deployment.json"
-    arguments = ["--environment=local", "--tills-host=127.0.0.1", f"--deployment={file}"]
+    arguments = ["--environment=local", *SOURCES, f"--deployment={file}"]
     assert deploy.main(arguments) == 0
     written = json.loads(file.read_text())
     assert (written["stack"], written["region"]) == ("retail-lake-local", "us-east-1")
@@ -189,9 +191,12 @@ def test_an_unknown_parameter_stops_it(
     assert not (tmp_path / "d.json").exists()
 
 
-def test_dry_run_of_the_command_changes_nothing(aws: Clients, tmp_path: Path) -> None:
+def test_dry_run_of_the_command_changes_nothing(
+    aws: Clients, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARKETPLACE_TOKEN", "t0ken")
     file = tmp_path / "deployment.json"
-    arguments = ["--environment=dry", "--tills-host=db", f"--deployment={file}", "--dry-run"]
+    arguments = ["--environment=dry", *SOURCES, f"--deployment={file}", "--dry-run"]
     assert deploy.main(arguments) == 0
     assert not stack.read(aws("cloudformation"), "retail-lake-dry").exists
     assert not file.exists()

@@ -46,7 +46,9 @@ def root(guarded_endpoint: str) -> Account:
 
 @pytest.fixture(scope="module")
 def outputs(root: Account) -> dict[str, str]:
-    parameters = {"Environment": "local", "TillsHost": "db", "TillsPassword": "secret"}
+    hosts = {"TillsHost": "db", "CustomersHost": "db", "MarketplaceUrl": "https://api"}
+    passwords = dict.fromkeys(("TillsPassword", "CustomersPassword", "MarketplaceToken"), "secret")
+    parameters = {"Environment": "local", **hosts, **passwords}
     cloudformation = root("cloudformation")
     return stack.apply(cloudformation, "retail-lake-local", TEMPLATE.read_text(), parameters, print)
 
@@ -122,6 +124,7 @@ def test_nobody_deletes_bronze_and_only_spark_and_housekeeping_the_rest(
 
 
 def test_secrets(as_role: Callable[[str, str], Any], outputs: dict[str, str]) -> None:
+    sources = ("TillsSecret", "CustomersSecret", "MarketplaceSecret")
     readers = {
         name: [
             role
@@ -130,9 +133,12 @@ def test_secrets(as_role: Callable[[str, str], Any], outputs: dict[str, str]) ->
                 as_role(role, "secretsmanager").get_secret_value, SecretId=outputs[f"{name}Id"]
             )
         ]
-        for name in ("TillsSecret", "CustomerTokenKeySecret")
+        for name in (*sources, "CustomerTokenKeySecret")
     }
-    assert readers == {"TillsSecret": ["Airflow"], "CustomerTokenKeySecret": ["GlueJob"]}
+    assert readers == {
+        **{name: ["Airflow"] for name in sources},
+        "CustomerTokenKeySecret": ["GlueJob"],
+    }
 
 
 def test_catalog(root: Account, outputs: dict[str, str]) -> None:

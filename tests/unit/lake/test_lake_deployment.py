@@ -10,8 +10,8 @@ from include.lake.deployment import DeploymentError, load
 
 OUTPUTS = (
     "Environment LakeBucket ResultsBucket ScriptsBucket CrawlerName JobName PipelineWorkgroup "
-    "AnalystsWorkgroup AlertTopicArn TillsSecretId CustomerTokenKeySecretId AirflowRoleArn "
-    "GlueJobRoleArn CrawlerRoleArn AnalystRoleArn KmsKeyArn"
+    "AnalystsWorkgroup AlertTopicArn TillsSecretId CustomersSecretId MarketplaceSecretId "
+    "CustomerTokenKeySecretId AirflowRoleArn GlueJobRoleArn CrawlerRoleArn AnalystRoleArn KmsKeyArn"
 )
 
 
@@ -30,7 +30,8 @@ def test_every_output_is_a_field(tmp_path: Path, document: dict[str, Any]) -> No
     assert deployment.stack == "retail-lake-local"
     assert deployment.kms_key_arn == "the KmsKeyArn"
     assert deployment.customer_token_key_secret_id == "the CustomerTokenKeySecretId"
-    assert deployment.secret_id("tills") == "the TillsSecretId"
+    for secret in ("tills", "customers", "marketplace"):
+        assert deployment.secret_id(secret) == f"the {secret.capitalize()}SecretId"
     with pytest.raises(DeploymentError, match="no secret nothing"):
         deployment.secret_id("nothing")
 
