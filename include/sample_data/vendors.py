@@ -6,19 +6,18 @@ each writes numbers, document types and regions in its own way.
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from functools import partial
 
 from include.sample_data.catalogue import REGIONS, Product, popular
-from include.sample_data.delivery import DeliveredFile, Row, Sale, Weave
+from include.sample_data.delivery import Row, Sale
 from include.sample_data.draws import pick, stream
 from include.sample_data.london import Moment
 from include.sample_data.trade import VENDOR
 from include.sample_data.vendor_faults import COLUMNS, COPIES, PLANTS, Plant
+from include.sample_data.woven import WovenDay
 
-DATASET = "vendor_sales"
 EPOCH = date(2000, 1, 1)
 
 
@@ -123,39 +122,18 @@ def as_csv(cells: Iterable[str]) -> str:
     return text.getvalue()
 
 
-class VendorDay:
+class VendorDay(WovenDay):
     """What all vendors deliver on one day: a pure function of (seed, day, scale)."""
 
-    def __init__(self, day: date, seed: int, scale: float) -> None:
-        """Plan the day; nothing is made until the rows are read."""
-        self.day, self.seed, self.scale = day, seed, scale
-        planted = len(PLANTS) * max(1, round(scale))
-        self.weave = Weave.sized(VENDOR.rows_on(day, seed, scale), planted, len(FILES))
-
-    def files(self) -> list[DeliveredFile]:
-        """Return the day's files."""
-        return [
-            DeliveredFile(
-                DATASET,
-                self.day,
-                name.format(day=self.day),
-                partial(self.rows, number),
-                header=as_csv(COLUMNS),
-            )
-            for number, (_, name) in enumerate(FILES)
-        ]
-
-    def rows(self, file: int) -> Iterator[Row]:
-        """Yield the rows of one file."""
-        return self.weave.rows(file, self.ordinary, self.planted)
+    DATASET = "vendor_sales"
+    FILES = tuple(name for _, name in FILES)
+    TRADE = VENDOR
+    PLANTS = PLANTS
+    HEADER = as_csv(COLUMNS)
 
     def ordinary(self, number: int) -> Row:
         """Return ordinary line ``number`` of the day."""
         return self.ordinary_document(number).row(self.key(number))
-
-    def key(self, number: int) -> str | None:
-        """Name the line if it may be delivered again."""
-        return f"{self.day}/{number}" if self.weave.may_be_copied(number) else None
 
     def ordinary_document(self, number: int) -> Document:
         """Return ordinary line ``number``; the documents of each vendor are numbered from 0."""

@@ -1,19 +1,17 @@
 """The web shop's drop: JSON Lines, several files a day, with every fault its contract names."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from functools import partial
 
 from include.sample_data.catalogue import REGIONS, Product, money, popular, spelled
-from include.sample_data.delivery import DeliveredFile, Row, Sale, Weave
+from include.sample_data.delivery import Row, Sale
 from include.sample_data.draws import pick, stream, weighted
 from include.sample_data.london import Moment
 from include.sample_data.trade import WEB
+from include.sample_data.woven import WovenDay
 
-DATASET = "ecommerce_orders"
-FILES = ("orders-{day}-1.jsonl", "orders-{day}-2.jsonl.gz", "orders-{day}-3.jsonl")
 EPOCH = date(2000, 1, 1)
 CUSTOMERS = 2500
 DELIVERY = (
@@ -173,33 +171,17 @@ def as_line(fields: Mapping[str, str | None]) -> str:
     return "{" + ", ".join(f'"{name}": {text}' for name, text in fields.items() if text) + "}"
 
 
-class WebDay:
+class WebDay(WovenDay):
     """What the web shop delivers on one day: a pure function of (seed, day, scale)."""
 
-    def __init__(self, day: date, seed: int, scale: float) -> None:
-        """Plan the day; nothing is made until the rows are read."""
-        self.day, self.seed, self.scale = day, seed, scale
-        planted = len(PLANTS) * max(1, round(scale))
-        self.weave = Weave.sized(WEB.rows_on(day, seed, scale), planted, len(FILES))
-
-    def files(self) -> list[DeliveredFile]:
-        """Return the day's files."""
-        return [
-            DeliveredFile(DATASET, self.day, name.format(day=self.day), partial(self.rows, number))
-            for number, name in enumerate(FILES)
-        ]
-
-    def rows(self, file: int) -> Iterator[Row]:
-        """Yield the rows of one file."""
-        return self.weave.rows(file, self.ordinary, self.planted)
+    DATASET = "ecommerce_orders"
+    FILES = ("orders-{day}-1.jsonl", "orders-{day}-2.jsonl.gz", "orders-{day}-3.jsonl")
+    TRADE = WEB
+    PLANTS = PLANTS
 
     def ordinary(self, number: int) -> Row:
         """Return ordinary order ``number`` of the day."""
         return self.order(number).row(self.key(number))
-
-    def key(self, number: int) -> str | None:
-        """Name the order if it may be delivered again."""
-        return f"{self.day}/{number}" if self.weave.may_be_copied(number) else None
 
     def order(self, number: int, days: int = 0, second: int | None = None) -> Order:
         """Return order ``number`` of the day: the ordinary ones first, then the planted ones."""
@@ -230,7 +212,7 @@ class WebDay:
 
     def planted(self, file: int, turn: int) -> Row:
         """Return planted row ``turn`` of a file."""
-        place = turn * len(FILES) + file
+        place = turn * len(self.FILES) + file
         plant = PLANTS[place % len(PLANTS)]
         if plant.copy:
             return self.copied(plant.copy, file, turn)
@@ -246,7 +228,7 @@ class WebDay:
     def copied(self, copy: str, file: int, turn: int) -> Row:
         """Return an order once more: of this file, of the next one, or of the day before."""
         if copy in COPIES[:2]:
-            source = file if copy == COPIES[0] else (file + 1) % len(FILES)
+            source = file if copy == COPIES[0] else (file + 1) % len(self.FILES)
             return self.ordinary(self.weave.target(source, turn, COPIES.index(copy)))
         before = WebDay(self.day - timedelta(days=1), self.seed, self.scale)
         number = before.weave.target(file, turn, COPIES.index(copy))

@@ -6,19 +6,17 @@ department is closed and delivers files that hold only their header.
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from functools import partial
 
 from include.sample_data.catalogue import Product, gifts, money
-from include.sample_data.delivery import DeliveredFile, Row, Sale, Weave
+from include.sample_data.delivery import Row, Sale
 from include.sample_data.draws import stream, weighted
 from include.sample_data.london import Moment
 from include.sample_data.trade import WHOLESALE
+from include.sample_data.woven import WovenDay
 
-DATASET = "wholesale_invoices"
-FILES = ("invoices-{day}-1.csv", "invoices-{day}-2.csv")
 COLUMNS = (
     "InvoiceNo",
     "StockCode",
@@ -159,39 +157,18 @@ def as_csv(cells: Iterable[str]) -> str:
     return text.getvalue()
 
 
-class WholesaleDay:
+class WholesaleDay(WovenDay):
     """What the wholesale department delivers on one day: a pure function of (seed, day, scale)."""
 
-    def __init__(self, day: date, seed: int, scale: float) -> None:
-        """Plan the day; nothing is made until the rows are read."""
-        self.day, self.seed, self.scale = day, seed, scale
-        planted = len(PLANTS) * max(1, round(scale))
-        self.weave = Weave.sized(WHOLESALE.rows_on(day, seed, scale), planted, len(FILES))
-
-    def files(self) -> list[DeliveredFile]:
-        """Return the day's files."""
-        return [
-            DeliveredFile(
-                DATASET,
-                self.day,
-                name.format(day=self.day),
-                partial(self.rows, number),
-                header=",".join(COLUMNS),
-            )
-            for number, name in enumerate(FILES)
-        ]
-
-    def rows(self, file: int) -> Iterator[Row]:
-        """Yield the rows of one file."""
-        return self.weave.rows(file, self.ordinary, self.planted)
+    DATASET = "wholesale_invoices"
+    FILES = ("invoices-{day}-1.csv", "invoices-{day}-2.csv")
+    TRADE = WHOLESALE
+    PLANTS = PLANTS
+    HEADER = ",".join(COLUMNS)
 
     def ordinary(self, number: int) -> Row:
         """Return ordinary line ``number`` of the day."""
         return self.line(number).row(self.key(number))
-
-    def key(self, number: int) -> str | None:
-        """Name the line if it may be delivered again."""
-        return f"{self.day}/{number}" if self.weave.may_be_copied(number) else None
 
     def line(self, number: int) -> Line:
         """Return ordinary line ``number``: the invoices follow each other in the sizes of LINES."""
@@ -239,7 +216,7 @@ class WholesaleDay:
 
     def planted(self, file: int, turn: int) -> Row:
         """Return planted row ``turn`` of a file: each one is an invoice of its own."""
-        place = turn * len(FILES) + file
+        place = turn * len(self.FILES) + file
         plant = PLANTS[place % len(PLANTS)]
         if plant.copy:
             return self.copied(plant.copy, file, turn)
@@ -256,7 +233,7 @@ class WholesaleDay:
     def copied(self, copy: str, file: int, turn: int) -> Row:
         """Return a line once more: of this file, of the other one, or of the trading day before."""
         if copy in COPIES[:2]:
-            source = file if copy == COPIES[0] else (file + 1) % len(FILES)
+            source = file if copy == COPIES[0] else (file + 1) % len(self.FILES)
             return self.ordinary(self.weave.target(source, turn, COPIES.index(copy)))
         back = 1
         while not WHOLESALE.week[(self.day - timedelta(days=back)).weekday()]:
