@@ -3,7 +3,7 @@ description: Sales per business day and product category, over all channels.
 grain: [sale_date, category]
 columns:
   sale_date: {type: date, description: Business day in the lake's time zone}
-  category: {type: string, description: Product category}
+  category: {type: string, description: Product category; Unknown where no source names one}
   transactions:
     type: bigint
     description: Lines sold or taken back
@@ -26,7 +26,13 @@ checks:
   - {name: sells_something, severity: fail, sql: min(products) > 0}
 */
 WITH sales AS (
-    SELECT *
+    SELECT
+        sale_date,
+        coalesce(category, 'Unknown') AS category,
+        product_id,
+        quantity,
+        total_amount,
+        is_return
     FROM retail_silver.sales
     WHERE release = '{{ release }}'
 ),

@@ -4,7 +4,9 @@ grain: [sale_date, product_id, region]
 columns:
   sale_date: {type: date, description: Business day in the lake's time zone}
   product_id: {type: string, description: Product sold}
-  region: {type: string, description: Sales region; the country for wholesale}
+  region:
+    type: string
+    description: Sales region; the country for wholesale; Unknown where no source names one
   product_name:
     type: string
     required: false
@@ -30,7 +32,15 @@ checks:
   - {name: returns_not_positive, severity: fail, sql: max(returns) <= 0}
 */
 WITH sales AS (
-    SELECT *
+    SELECT
+        sale_date,
+        product_id,
+        coalesce(region, 'Unknown') AS region,
+        product_name,
+        category,
+        quantity,
+        total_amount,
+        is_return
     FROM retail_silver.sales
     WHERE release = '{{ release }}'
 ),

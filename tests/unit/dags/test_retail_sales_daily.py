@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 from airflow.sdk import CronDataIntervalTimetable
 from airflow.serialization.serialized_objects import DagSerialization
 
@@ -18,13 +19,18 @@ from retail_lake.notifications.failure_alert import FailureAlert
 from tests.unit.dags.conftest import DAGS, sample_deployment
 
 ROOT = DAGS.parent
-MARTS = ("daily_sales", "sales_by_category", "sales_by_product_region")
+MARTS = tuple(sorted(file.stem for file in (ROOT / "sql" / "gold").glob("*.sql")))
+CONTRACTS = {
+    file.stem: yaml.safe_load(file.read_text())
+    for file in (ROOT / "include" / "contracts").glob("*.yaml")
+    if file.stem != "lake"
+}
 TASKS = {
     "open_release",
-    "ingest.wait_ecommerce_orders",
-    "ingest.wait_vendor_sales",
-    "ingest.wait_wholesale_invoices",
-    "ingest.extract_store_transactions",
+    *(
+        f"ingest.{'wait' if contract['servers'][0]['type'] == 's3' else 'extract'}_{dataset}"
+        for dataset, contract in CONTRACTS.items()
+    ),
     "crawl_bronze",
     "check_drift",
     "bronze_to_silver",
@@ -43,6 +49,8 @@ def test_every_file_is_a_dag_without_import_errors(dagbag: Any) -> None:
 
 def test_tasks(dag: Any) -> None:
     assert set(dag.task_ids) == TASKS
+    assert len(CONTRACTS) >= 4
+    assert len(MARTS) >= 3
 
 
 def test_order(dag: Any) -> None:

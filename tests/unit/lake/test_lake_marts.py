@@ -41,11 +41,13 @@ def load(folder: Path, text: str = GOOD) -> Mart:
 
 def test_shipped_marts_are_short_and_complete() -> None:
     marts = {mart.name: mart for mart in load_marts()}
-    assert list(marts) == ["daily_sales", "sales_by_category", "sales_by_product_region"]
+    additive = {"daily_sales", "sales_by_category", "sales_by_product_region"}
+    assert additive < set(marts)
     assert marts["daily_sales"].grain == ("sale_date", "channel")
     assert marts["sales_by_product_region"].grain == ("sale_date", "product_id", "region")
     for name in marts:
         assert len((ROOT / "sql" / "gold" / f"{name}.sql").read_text().splitlines()) <= 80
+    for name in additive:
         sums = {column.reconciles_with for column in marts[name].columns}
         assert {"count(*)", "sum(quantity)", "sum(total_amount)"} <= sums
 
@@ -53,11 +55,11 @@ def test_shipped_marts_are_short_and_complete() -> None:
 def test_sql_names_only_databases_of_the_lake() -> None:
     lake = load_lake()
     files = [*(ROOT / "sql").glob("*/*.sql")]
-    assert len(files) == 4
+    assert len(files) >= 5
     for file in files:
         named = set(re.findall(r"\b(retail_\w+|sales_analytics)\.", file.read_text()))
         assert named <= {lake.silver_database, lake.ops_database}
-        assert lake.silver_database in named
+        assert lake.silver_database in named or file.stem == "restatements"
 
 
 def test_ctas_casts_every_column_and_puts_the_partition_last(tmp_path: Path) -> None:
