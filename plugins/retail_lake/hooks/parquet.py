@@ -1,12 +1,12 @@
-"""Turning a CSV stream into Parquet with exact types and bounded memory."""
+"""Turning rows that arrive as text into Parquet with exact types and bounded memory."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException
 
-from retail_lake.hooks.snapshot import ExtractColumn
+from retail_lake.hooks.table_extract import ExtractColumn
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -36,25 +36,21 @@ def arrow_schema(columns: Sequence[ExtractColumn]) -> "pa.Schema":
 
 
 def write_parquet(
-    source: "BufferedReader[Any]",
+    batches: "Iterator[pa.RecordBatch]",
     sink: Any,
     columns: Sequence[ExtractColumn],
     progress: Callable[[int], None] = lambda rows: None,
 ) -> int:
-    """Write PostgreSQL's CSV as Parquet (zstd) and return the number of rows.
+    """Write batches as Parquet (zstd) and return the number of rows.
 
     Row groups have a fixed number of rows, so the same rows give the same bytes however the stream
-    was cut into blocks. Memory does not depend on the number of rows.
+    was cut into batches. Memory does not depend on the number of rows.
 
     Args:
-        source: CSV without header; NULL is an empty field, the empty string is `""`.
+        batches: with the schema of `arrow_schema`.
         sink: a writable file object.
-        columns: in the order of the CSV.
+        columns: in the order of the batches.
         progress: called with the rows written after every row group.
-
-    Raises:
-        AirflowException: naming the column whose value does not fit its declared type. The value
-            is not quoted: it may be personal.
     """
     import pyarrow as pa
     from pyarrow import parquet as pq
@@ -63,44 +59,99 @@ def write_parquet(
     written = 0
     pending: list[pa.Table] = []
     waiting = 0
-    try:
-        with pq.ParquetWriter(sink, schema, compression="zstd", version="2.6") as writer:
-            for batch in _batches(source, schema):
-                pending.append(pa.Table.from_batches([batch]))
-                waiting += batch.num_rows
-                while waiting >= ROW_GROUP_ROWS:
-                    table = pa.concat_tables(pending)
-                    writer.write_table(table.slice(0, ROW_GROUP_ROWS).combine_chunks())
-                    pending = [table.slice(ROW_GROUP_ROWS)]
-                    waiting -= ROW_GROUP_ROWS
-                    written += ROW_GROUP_ROWS
-                    progress(written)
-            if waiting:
-                writer.write_table(pa.concat_tables(pending).combine_chunks())
-                written += waiting
-    except pa.ArrowInvalid as error:
-        raise AirflowException(_without_value(str(error), columns)) from None
+    with pq.ParquetWriter(sink, schema, compression="zstd", version="2.6") as writer:
+        for batch in batches:
+            pending.append(pa.Table.from_batches([batch]))
+            waiting += batch.num_rows
+            while waiting >= ROW_GROUP_ROWS:
+                table = pa.concat_tables(pending)
+                writer.write_table(table.slice(0, ROW_GROUP_ROWS).combine_chunks())
+                pending = [table.slice(ROW_GROUP_ROWS)]
+                waiting -= ROW_GROUP_ROWS
+                written += ROW_GROUP_ROWS
+                progress(written)
+        if waiting:
+            writer.write_table(pa.concat_tables(pending).combine_chunks())
+            written += waiting
     return written
 
 
-def _batches(source: "BufferedReader[Any]", schema: "pa.Schema") -> Any:
+def batches_of_csv(
+    source: "BufferedReader[Any]", columns: Sequence[ExtractColumn]
+) -> "Iterator[pa.RecordBatch]":
+    """Parse PostgreSQL's CSV: no header, NULL is an empty field, the empty string is `""`.
+
+    Raises:
+        AirflowException: naming the column whose value does not fit its declared type. The value
+            is not quoted: it may be personal.
+    """
+    import pyarrow as pa
     from pyarrow import csv
 
     if not source.peek(1):  # no rows: Arrow takes an empty CSV for an error
-        return ()
-    return csv.open_csv(
-        source,
-        read_options=csv.ReadOptions(block_size=BLOCK_BYTES, column_names=schema.names),
-        parse_options=csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
-        convert_options=csv.ConvertOptions(
-            column_types=schema,
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-            null_values=[""],
-            true_values=["t"],
-            false_values=["f"],
-        ),
-    )
+        return
+    schema = arrow_schema(columns)
+    try:
+        yield from csv.open_csv(
+            source,
+            read_options=csv.ReadOptions(block_size=BLOCK_BYTES, column_names=schema.names),
+            parse_options=csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+            convert_options=csv.ConvertOptions(
+                column_types=schema,
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                null_values=[""],
+                true_values=["t"],
+                false_values=["f"],
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise AirflowException(_without_value(str(error), columns)) from None
+
+
+def batch_of_text(
+    rows: Sequence[tuple[bytes | None, ...]],
+    columns: Sequence[ExtractColumn],
+    naive: frozenset[str],
+) -> "pa.RecordBatch":
+    """Cast rows of UTF-8 text, as MySQL sends them, to a batch.
+
+    A naive timestamp is read in its column's zone: where the clocks go back the first of the two
+    instants is meant; one that the clocks leave out is refused, as it shows a wrong zone.
+
+    Args:
+        rows: at least one; None is NULL.
+        columns: in the order of the values.
+        naive: names of the timestamps that have no zone of their own; the others are in UTC.
+
+    Raises:
+        AirflowException: naming the column whose value does not fit its declared type, not quoted.
+    """
+    import pyarrow as pa
+
+    schema = arrow_schema(columns)
+    arrays = []
+    for column, kind, values in zip(columns, schema.types, zip(*rows, strict=True), strict=True):
+        try:
+            arrays.append(_cast(pa.array(values, pa.string()), column, kind, column.name in naive))
+        except pa.ArrowInvalid:
+            raise AirflowException(_misfit(column)) from None
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _cast(text: "pa.Array", column: ExtractColumn, kind: "pa.DataType", naive: bool) -> "pa.Array":
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if column.type != "timestamp":
+        return compute.cast(text, kind)
+    wall = compute.cast(text, pa.timestamp("us"))
+    zone = column.time_zone if naive and column.time_zone else "UTC"
+    return compute.assume_timezone(wall, zone, ambiguous="earliest", nonexistent="raise").cast(kind)
+
+
+def _misfit(column: ExtractColumn) -> str:
+    return f"column {column.name}: a value does not fit its declared type {column.declared}"
 
 
 def _without_value(message: str, columns: Sequence[ExtractColumn]) -> str:
@@ -108,8 +159,4 @@ def _without_value(message: str, columns: Sequence[ExtractColumn]) -> str:
     number = re.search(r"column #(\d+)", message)
     if number is None:
         return f"the extract is not valid CSV: {re.sub(r':.*', '', message, flags=re.DOTALL)}"
-    column = columns[int(number.group(1))]
-    declared = column.type
-    if column.type == "decimal":
-        declared = f"decimal({column.precision},{column.scale})"
-    return f"column {column.name}: a value does not fit its declared type {declared}"
+    return _misfit(columns[int(number.group(1))])

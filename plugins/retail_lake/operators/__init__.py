@@ -9,10 +9,10 @@ from typing import Any
 _MODULES = {
     "CatalogDriftOperator": "catalog_drift",
     "CheckDriftOperator": "check_drift",
+    "DatabaseToS3ParquetOperator": "extract",
     "HousekeepingOperator": "housekeeping",
     "ListVersionsOperator": "rollback",
     "OpenReleaseOperator": "open_release",
-    "PostgresToS3ParquetOperator": "extract",
     "PublishOperator": "publish",
     "QualityChecksOperator": "quality_checks",
     "ReleaseAthenaOperator": "athena",

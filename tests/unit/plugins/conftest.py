@@ -1,7 +1,6 @@
 """A real S3, Glue catalog and PostgreSQL for the operators, and a task instance to run them as."""
 
 import asyncio
-import json
 import os
 import shutil
 import socket
@@ -31,7 +30,6 @@ from airflow.sdk.module_loading import import_string
 
 from include.lake import layout
 from include.lake.contracts import load_lake
-from tests.unit.plugins.tills import DDL, make_operator
 from tests.unit.plugins.world import MART, PARQUET, World
 
 ROOT = Path(__file__).parents[3]
@@ -278,22 +276,3 @@ def world(database: str, bucket: str, client: Callable[[str], Any], context: Any
     made.table("published", {}, {"Columns": [], "Location": empty})
     made.table(MART, {"sale_date": "date", "release": "string"}, PARQUET)
     return made
-
-
-@pytest.fixture
-def tills(postgres: dict[str, Any], client: Callable[[str], Any]) -> Iterator[Any]:
-    """A cursor on the till database with an empty table, whose secret `tills` is stored."""
-    secrets = client("secretsmanager")
-    if not any(item["Name"] == "tills" for item in secrets.list_secrets()["SecretList"]):
-        secrets.create_secret(Name="tills", SecretString=json.dumps(postgres))
-    connection = connect(postgres)
-    with connection.cursor() as cursor:
-        cursor.execute(DDL)
-        yield cursor
-    connection.close()
-
-
-@pytest.fixture
-def operator(bucket: str) -> Any:
-    """The operator on the fresh bucket, for 30 March 2025 (23 hours in London)."""
-    return make_operator(bucket)

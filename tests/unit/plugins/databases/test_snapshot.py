@@ -1,40 +1,59 @@
 """What the extract refuses: drift, writing, values that do not fit, names as SQL."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import psycopg2
+import pymysql
 import pytest
 from airflow.sdk.exceptions import AirflowException
 
-from retail_lake.hooks.snapshot import Extract, ExtractColumn, Snapshot
-from retail_lake.operators import extract as module
-from tests.unit.plugins.tills import COLUMNS, insert, keys, make_operator, read
+from retail_lake.hooks.snapshot import open_snapshot
+from retail_lake.hooks.table_extract import Extract, ExtractColumn
+from tests.unit.plugins.databases.tills import COLUMNS, Tills, keys, make_operator, read
 
-
-def test_drift_names_the_columns(tills: Any, operator: Any, context: Any) -> None:
-    """A missing and a retyped column stop the extract and are named."""
-    tills.execute(
+NOON = datetime(2025, 3, 30, 12, tzinfo=UTC)
+DRIFT = {
+    "postgres": (
         "ALTER TABLE public.tills DROP COLUMN note, ALTER COLUMN quantity TYPE text, "
-        "ALTER COLUMN sold_at TYPE timestamp"
-    )
+        "ALTER COLUMN sold_at TYPE timestamp",
+        "sold_at is timestamp without time zone, declared timestamp",
+    ),
+    "mariadb": (
+        "ALTER TABLE public.tills DROP COLUMN note, MODIFY quantity text, "
+        "MODIFY is_return tinyint(2)",
+        "is_return is tinyint(2), declared boolean",
+    ),
+}
+
+
+def test_drift_names_the_columns(tills: Tills, operator: Any, context: Any) -> None:
+    """A missing and two retyped columns stop the extract and are named."""
+    statement, retyped = DRIFT[tills.engine]
+    tills.execute(statement)
     with pytest.raises(AirflowException) as raised:
         operator.execute(context)
     message = str(raised.value)
     assert "note is missing" in message
     assert "quantity is text, declared integer" in message
-    assert "sold_at is timestamp without time zone, declared timestamp" in message
+    assert retyped in message
+
+
+def test_a_table_that_is_not_there_is_named(tills: Tills, operator: Any, context: Any) -> None:
+    tills.execute("DROP TABLE public.tills")
+    with pytest.raises(AirflowException, match=r"table public\.tills is not in the database"):
+        operator.execute(context)
 
 
 def test_value_that_does_not_fit_is_not_quoted(
-    tills: Any, operator: Any, context: Any, client: Any, bucket: str
+    tills: Tills, operator: Any, context: Any, client: Any, bucket: str
 ) -> None:
     """A third decimal is refused, naming the column but not the value."""
-    tills.execute("ALTER TABLE public.tills ALTER COLUMN amount TYPE numeric")
-    insert(
-        tills, ("a", datetime(2025, 3, 30, 12, tzinfo=UTC), None, Decimal("77.123"), 1, None, None)
-    )
+    more = {"postgres": "ALTER COLUMN amount TYPE numeric", "mariadb": "MODIFY amount decimal(9,3)"}
+    tills.execute(f"ALTER TABLE public.tills {more[tills.engine]}")
+    tills.insert(("a", NOON, None, Decimal("77.123"), 1, None, None))
     with pytest.raises(AirflowException) as raised:
         operator.execute(context)
     assert "amount: a value does not fit its declared type decimal(18,2)" in str(raised.value)
@@ -42,32 +61,18 @@ def test_value_that_does_not_fit_is_not_quoted(
     assert keys(client("s3"), bucket) == []
 
 
-def test_session_can_only_read(postgres: dict[str, Any], tills: Any) -> None:
-    """The snapshot's transaction refuses to write."""
-    snapshot = Snapshot(postgres, "test")
+def test_session_can_only_read(tills: Tills, request: pytest.FixtureRequest) -> None:
+    """The snapshot's transaction refuses to write, even for a user who may."""
+    snapshot: Any = open_snapshot(request.getfixturevalue(tills.engine), "tills", "test")
     with (
-        pytest.raises(psycopg2.errors.ReadOnlySqlTransaction),
+        closing(snapshot),
+        pytest.raises(
+            (psycopg2.errors.ReadOnlySqlTransaction, pymysql.err.OperationalError),
+            match=r"read-only transaction|READ ONLY transaction",
+        ),
         snapshot.connection.cursor() as cursor,
     ):
         cursor.execute("DELETE FROM public.tills")
-    snapshot.close()
-
-
-def test_rows_that_move_meanwhile_are_not_seen(
-    tills: Any, operator: Any, context: Any, client: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Rows committed after the snapshot are not in the extract."""
-    noon = datetime(2025, 3, 30, 12, tzinfo=UTC)
-    insert(tills, ("a", noon, None, None, None, None, None))
-    original = module.Snapshot.require_types
-
-    def write_then_check(snapshot: Any, extract: Extract) -> None:
-        insert(tills, ("b", noon, None, None, None, None, None))
-        original(snapshot, extract)
-
-    monkeypatch.setattr(module.Snapshot, "require_types", write_then_check)
-    (result,) = operator.execute(context)
-    assert read(client("s3"), operator.bucket, result["file"])["id"].to_pylist() == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -76,6 +81,7 @@ def test_rows_that_move_meanwhile_are_not_seen(
         ({"order_by": ()}, "must name its key columns"),
         ({"order_by": ("secret_column",)}, "must name its key columns"),
         ({"time_column": "day"}, "must be a declared timestamp column"),
+        ({"rows": "some"}, "rows 'some' is not one of"),
     ],
 )
 def test_an_extract_without_order_or_instant_is_refused(
@@ -87,13 +93,23 @@ def test_an_extract_without_order_or_instant_is_refused(
         Extract("public", "tills", COLUMNS, **fields)
 
 
-def test_names_are_quoted(tills: Any, bucket: str, context: Any, client: Any) -> None:
-    """A table name is an identifier, never SQL."""
-    tills.execute('DROP TABLE IF EXISTS public."a; DROP TABLE tills"')
-    tills.execute('CREATE TABLE public."a; DROP TABLE tills" ("i""d" text, at timestamptz)')
-    columns = (ExtractColumn('i"d', "string"), ExtractColumn("at", "timestamp"))
-    odd = Extract("public", "a; DROP TABLE tills", columns, ('i"d',), "at")
-    (result,) = make_operator(bucket, odd).execute(context)
-    assert read(client("s3"), bucket, result["file"]).column_names == ['i"d', "at"]
-    tills.execute("SELECT count(*) FROM public.tills")
-    assert tills.fetchone() == (0,)
+@pytest.mark.parametrize("engine", ["postgres", "mariadb"])
+def test_names_are_quoted(
+    engine: str, request: pytest.FixtureRequest, bucket: str, context: Any, client: Any
+) -> None:
+    """Names are identifiers, never SQL."""
+    tills: Tills = request.getfixturevalue(f"{engine}_tills")
+    quote = {"postgres": '"', "mariadb": "`"}[engine]
+    name = f"a{quote}; DROP TABLE tills"
+    quoted = f"{quote}{name.replace(quote, quote * 2)}{quote}"
+    tills.execute(f"DROP TABLE IF EXISTS public.{quoted}")
+    tills.execute(
+        f"CREATE TABLE public.{quoted} ({quoted} varchar(9), {quote}at%s{quote} timestamp"
+        f"{' with time zone' if engine == 'postgres' else ''} NOT NULL)"
+    )
+    columns = (ExtractColumn(name, "string"), ExtractColumn("at%s", "timestamp"))
+    odd = Extract("public", name, columns, (name,), "at%s")
+    (result,) = make_operator(bucket, tills.secret_id, odd).execute(context)
+    assert read(client("s3"), bucket, result["file"]).column_names == [name, "at%s"]
+    assert tills.rows("SELECT count(*) FROM public.tills") == [(0,)]
+    tills.execute(f"DROP TABLE public.{quoted}")

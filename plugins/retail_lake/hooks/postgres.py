@@ -1,0 +1,215 @@
+"""Reading one PostgreSQL table as of one instant, as a CSV stream."""
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from io import BufferedReader, FileIO
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowException
+
+from retail_lake.hooks.credentials import RefusedCredentials, authorities_file
+from retail_lake.hooks.table_extract import Extract
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# What `COPY … CSV` may deliver for each declared type, by the OID of pg_type.
+TYPE_OIDS: dict[str, frozenset[int]] = {
+    "string": frozenset({25, 1042, 1043, 2950}),  # text, char, varchar, uuid
+    "integer": frozenset({20, 21, 23}),  # bigint, smallint, integer
+    "decimal": frozenset({1700, 20, 21, 23}),  # numeric and the integers
+    "timestamp": frozenset({1184}),  # timestamp with time zone
+    "date": frozenset({1082}),
+    "boolean": frozenset({16}),
+}
+PIPE_BYTES = 1 << 20
+# How a server says that user and password do not fit: psycopg2 has no SQLSTATE while connecting.
+REFUSALS = ("password authentication failed", "no pg_hba.conf entry", "does not exist")
+
+
+class PostgresSnapshot:
+    """One REPEATABLE READ, READ ONLY transaction: every statement in it sees the same rows.
+
+    Args:
+        secret: host, port, dbname, username, password, sslmode and optionally sslrootcert.
+        application_name: how the session is shown in pg_stat_activity.
+
+    Raises:
+        RefusedCredentials: user or password are wrong.
+    """
+
+    def __init__(self, secret: Mapping[str, Any], application_name: str) -> None:
+        import psycopg2
+        from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
+
+        with authorities_file(secret) as authorities:
+            try:
+                self.connection: Any = psycopg2.connect(
+                    host=secret["host"],
+                    port=int(secret["port"]),
+                    dbname=secret["dbname"],
+                    user=secret["username"],
+                    password=secret["password"],
+                    application_name=application_name[:63],
+                    sslmode=secret["sslmode"],
+                    sslrootcert=authorities,
+                    connect_timeout=10,
+                    keepalives_idle=30,
+                    keepalives_interval=10,
+                    keepalives_count=6,
+                )
+            except psycopg2.OperationalError as error:
+                if any(words in str(error) for words in REFUSALS):
+                    raise RefusedCredentials(str(error).strip()) from None
+                raise
+        self.connection.set_session(
+            isolation_level=ISOLATION_LEVEL_REPEATABLE_READ, readonly=True, autocommit=False
+        )
+        self.connection.set_client_encoding("UTF8")
+        with self.connection.cursor() as cursor:
+            # COPY prints values with the session's settings. A policy that would hide rows from
+            # this user is to be an error, not a shorter extract.
+            cursor.execute(
+                "SET TIME ZONE 'UTC'; SET datestyle TO 'ISO, YMD'; SET row_security TO off"
+            )
+            cursor.execute("SELECT pg_current_snapshot()::text")
+            ((self.identity,),) = cursor.fetchall()
+
+    def close(self) -> None:
+        """End the transaction and the session."""
+        self.connection.close()
+
+    def require_types(self, extract: Extract) -> None:
+        """Check the columns of the database against the declared ones."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT a.attname, a.atttypid::int, format_type(a.atttypid, a.atttypmod) "
+                "FROM pg_attribute a WHERE a.attrelid = to_regclass(%s) "
+                "AND a.attnum > 0 AND NOT a.attisdropped",
+                (_table(extract).as_string(self.connection),),
+            )
+            actual = {name: (oid, text) for name, oid, text in cursor.fetchall()}
+        if not actual:
+            raise AirflowException(f"table {extract.name} is not in the database")
+        wrong = [
+            f"{column.name} is missing"
+            if column.name not in actual
+            else f"{column.name} is {actual[column.name][1]}, declared {column.type}"
+            for column in extract.columns
+            if actual.get(column.name, (None,))[0] not in TYPE_OIDS[column.type]
+        ]
+        if wrong:
+            raise AirflowException(f"{extract.name} has drifted from its contract: {wrong}")
+
+    @contextmanager
+    def stream(
+        self, extract: Extract, start: datetime | None, end: datetime
+    ) -> Iterator["CsvStream"]:
+        """Stream the rows with `start` <= time column < `end`, ordered by the key."""
+        stream = CsvStream(self.connection, _copy_statement(extract, start, end), extract)
+        try:
+            yield stream
+        except BaseException:
+            stream.stop(cancel=True)
+            stream.raise_for_error()  # the cause, if the database failed first
+            raise
+        stream.stop()
+        stream.raise_for_error()
+
+
+class CsvStream:
+    """The rows of one COPY: batches are read while a thread lets psycopg2 write into a pipe.
+
+    NULL is an empty field, the empty string is `""`.
+    """
+
+    def __init__(self, connection: Any, statement: Any, extract: Extract) -> None:
+        read_end, write_end = os.pipe()
+        _widen(write_end)
+        self._file = BufferedReader(FileIO(read_end), PIPE_BYTES)
+        self.rows: int | None = None
+        self._extract = extract
+        self._error: BaseException | None = None
+        self._stopped = False
+        self._connection = connection
+        self._thread = threading.Thread(
+            target=self._copy, args=(statement, write_end), name="copy", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def batches(self) -> "Iterator[pa.RecordBatch]":
+        """The rows, each batch parsed when it is asked for."""
+        from retail_lake.hooks.parquet import batches_of_csv
+
+        return batches_of_csv(self._file, self._extract.columns)
+
+    def _copy(self, statement: Any, write_end: int) -> None:
+        try:
+            with (
+                os.fdopen(write_end, "wb", buffering=PIPE_BYTES) as pipe,
+                self._connection.cursor() as cursor,
+            ):
+                cursor.copy_expert(statement, pipe)
+                self.rows = cursor.rowcount
+        except BaseException as error:
+            if not self._stopped:
+                self._error = error
+
+    def stop(self, cancel: bool = False) -> None:
+        """Close the pipe and wait for the end of the COPY, which may be cancelled."""
+        self._stopped = True
+        if cancel:
+            self._connection.cancel()
+        self._file.close()
+        self._thread.join()
+
+    def raise_for_error(self) -> None:
+        """Raise what the COPY failed with."""
+        if self._error is not None:
+            raise AirflowException(
+                f"COPY of {self._extract.name} failed: {self._error}"
+            ) from self._error
+
+
+def _table(extract: Extract) -> Any:
+    from psycopg2 import sql
+
+    path = (extract.schema, extract.table) if extract.schema else (extract.table,)
+    return sql.Identifier(*path)
+
+
+def _copy_statement(extract: Extract, start: datetime | None, end: datetime) -> Any:
+    from psycopg2 import sql
+
+    types = {column.name: column.type for column in extract.columns}
+    keys = [
+        # Byte order: no locale of the database may change the order, and so the file.
+        sql.SQL('{}::text COLLATE "C"' if types[name] == "string" else "{}").format(
+            sql.Identifier(name)
+        )
+        for name in extract.order_by
+    ]
+    time = sql.Identifier(extract.time_column)
+    after = sql.SQL("{} >= {} AND ").format(time, sql.Literal(start)) if start else sql.SQL("")
+    return sql.SQL(
+        "COPY (SELECT {columns} FROM {table} WHERE {after}{time} < {end} OR {time} IS NULL "
+        "ORDER BY {keys}) TO STDOUT WITH (FORMAT csv, NULL '', ENCODING 'UTF8')"
+    ).format(
+        columns=sql.SQL(", ").join(sql.Identifier(column.name) for column in extract.columns),
+        table=_table(extract),
+        after=after,
+        time=time,
+        end=sql.Literal(end),
+        keys=sql.SQL(", ").join(keys),
+    )
+
+
+def _widen(pipe: int) -> None:
+    import fcntl
+
+    if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux; elsewhere the default size works, slower
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
