@@ -61,6 +61,14 @@ QUALITY_RESULTS_COLUMNS: Mapping[str, str] = {
     "observed": "string",
     "passed": "boolean",
 }
+RESTATEMENTS_COLUMNS: Mapping[str, str] = {
+    "mart": "string",
+    "row_key": "string",
+    "measure": "string",
+    "old_value": "string",
+    "new_value": "string",
+    "files": "array<string>",
+}
 PUBLISHED_COLUMNS: Mapping[str, str] = {
     "table_name": "string",
     "ingest_date": "string",
@@ -137,6 +145,7 @@ def tables(lake: Lake, marts: Iterable[Mart], deployment: Deployment) -> list[Ca
         table("ops", "quarantine", QUARANTINE_COLUMNS, "Refused rows with reason, file and row"),
         table("ops", "run_ledger", RUN_LEDGER_COLUMNS, "Per file: what became of its rows"),
         _json(table("ops", "quality_results", QUALITY_RESULTS_COLUMNS, "Results of all checks")),
+        _json(table("ops", "restatements", RESTATEMENTS_COLUMNS, "Published values that changed")),
         _pointer(lake, bucket),
     ]
     return found + [

@@ -9,7 +9,7 @@ nobody keeps.
 import re
 from collections.abc import Mapping
 from importlib.resources.abc import Traversable
-from typing import Any
+from typing import Any, cast
 
 from include.lake import contract_columns, contract_sources, layout
 from include.lake.contracts import (
@@ -22,6 +22,7 @@ from include.lake.contracts import (
     Rule,
     Source,
 )
+from include.lake.drift import DriftPolicy, Verdict
 from include.lake.odcs import API_VERSION, IDENTIFIER, custom_properties, zone
 from include.lake.shipped import shipped
 from include.lake.strict_yaml import ContractError, Cursor, parse
@@ -81,9 +82,8 @@ def read_contract(file: Traversable, time_zone: str) -> Contract:
     dataset = top["name"].text(IDENTIFIER, "a dataset name (it becomes folder, table and task)")
     if file.name != f"{dataset}.yaml":
         top["name"].fail(f"{dataset!r} is not the file's name; call the file {dataset}.yaml")
-    custom = custom_properties(
-        top["customProperties"], (), ("channel", "businessTime", "sales", "snapshot", "enriches")
-    )
+    known = ("channel", "businessTime", "sales", "snapshot", "enriches", "drift")
+    custom = custom_properties(top["customProperties"], (), known)
     schema = _schema(top["schema"], dataset)
     columns = contract_columns.read_columns(schema["properties"], time_zone)
     time = _business_time(custom["businessTime"], columns) if "businessTime" in custom else None
@@ -99,6 +99,7 @@ def read_contract(file: Traversable, time_zone: str) -> Contract:
         columns=columns,
         rules=_rules(schema["quality"]) if "quality" in schema else (),
         lateness_days=_lateness(top["slaProperties"]),
+        drift=_drift(custom["drift"]) if "drift" in custom else DriftPolicy(),
         **_contribution(top["customProperties"], custom, columns),
     )
 
@@ -143,6 +144,12 @@ def _enrichment(cursor: Cursor, columns: tuple[Column, ...]) -> Enrichment:
     if set(found["key"].values()) != keys:
         parts["key"].fail(f"must be the primary key {sorted(keys)}, or a sale would find two rows")
     return Enrichment(**found)
+
+
+def _drift(cursor: Cursor) -> DriftPolicy:
+    given = cursor.mapping((), ("added", "reordered"))
+    chosen = {name: value.one_of(("allow", "fail")) for name, value in given.items()}
+    return DriftPolicy(**cast("dict[str, Verdict]", chosen))
 
 
 def _parse(file: Traversable) -> Cursor:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from importlib.resources.abc import Traversable
 from typing import Literal
 
+from include.lake.drift import DriftPolicy
 from include.lake.strict_yaml import ContractError
 
 __all__ = [
@@ -190,11 +191,10 @@ class Contract:
         dataset: its name; bronze folder and task ids follow from it.
         lateness_days: how many days before its arrival a row's business day may lie.
         channel: value of ``sales.channel``; None for a snapshot.
-        sales: each of SALES_INPUTS to a Spark SQL expression over the clean columns; empty for a
-            snapshot.
-        snapshot: the silver table that holds each arrival day's state, one row per key; None for
-            a dataset that contributes to ``sales``.
+        sales: each of SALES_INPUTS to Spark SQL over the clean columns; empty for a snapshot.
+        snapshot: silver table of each arrival day's state, a row per key; None for a channel.
         enriches: what ``sales`` takes from the snapshot, if anything.
+        drift: what its files may change without asking.
     """
 
     dataset: str
@@ -210,6 +210,7 @@ class Contract:
     sales: Mapping[str, str]
     snapshot: str | None = None
     enriches: Enrichment | None = None
+    drift: DriftPolicy = field(default_factory=DriftPolicy)
 
     @property
     def silver_table(self) -> str:
@@ -288,8 +289,7 @@ def load_lake(root: Traversable | None = None) -> Lake:
     """The lake of a folder of contracts.
 
     Args:
-        root: the folder with ``lake.yaml`` and one ``<dataset>.yaml`` per dataset (a Path, or a
-            zipfile.Path); by default the one shipped beside this package, also inside a zip.
+        root: folder of ``lake.yaml`` and a ``<dataset>.yaml`` per dataset; by default as shipped.
 
     Raises:
         ContractError: a file breaks the contract format; names file, line, key and fix.

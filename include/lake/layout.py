@@ -15,6 +15,8 @@ SUCCESS_FILE = "_SUCCESS"
 EXTRACT_SUFFIXES = ("jsonl", "parquet")
 #: Silver tables that hold each arrival day's state of something; others are keyed by business day.
 SNAPSHOTS = ("customers", "inventory", "products")
+#: Tables in which what a release says stays published when a later one rebuilds the day.
+HISTORIES = ("restatements",)
 EXTRACT_MANIFEST = r"_manifest-([0-9a-f]{16})\.json"
 
 
@@ -113,6 +115,17 @@ def quality_results_key(release: str, mart: str, try_number: int | str) -> str:
     """The check results of one mart, as JSON Lines."""
     name = f"{values.identifier(mart)}-{values.number(try_number)}.jsonl"
     return values.joined(f"{quality_results_prefix(release)}{name}", release, try_number)
+
+
+def restatements_prefix(release: str, sale_date: date) -> str:
+    """The folder of what a release changed of a published business day, as JSON Lines."""
+    path = f"release={values.release(release)}/sale_date={sale_date.isoformat()}/"
+    return f"{table_prefix('ops', 'restatements')}{path}"
+
+
+def drift_key(dataset: str) -> str:
+    """Which columns outside its contract a dataset has had, and that they were reported."""
+    return f"ops/drift/{values.identifier(dataset)}.json"
 
 
 def published_prefix(release: str, digest: str) -> str:

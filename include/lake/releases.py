@@ -57,9 +57,10 @@ class PointerRow:
             raise PointerError(f"pointer row of {self.table} names no partition; give a date")
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> tuple[str, ...]:
         """What at most one release can be published for; sorts the pointer file."""
-        return (self.table, _text(self.ingest_date), _text(self.sale_date))
+        own = self.release if self.table in layout.HISTORIES else ""
+        return (self.table, _text(self.ingest_date), _text(self.sale_date), own)
 
     @property
     def partition_values(self) -> tuple[str, ...]:
@@ -181,8 +182,8 @@ class Publication:
 
     def replaces(self, row: PointerRow) -> bool:
         """Whether this release decides what readers see of that partition."""
-        if row.table not in self.tables:
-            return False
+        if row.table not in self.tables or row.table in layout.HISTORIES:
+            return row.table in layout.HISTORIES and row.release == self.release
         if row.ingest_date is not None:
             return row.ingest_date in self.window
         return row.sale_date in self.affected_days
@@ -274,7 +275,7 @@ def plan(
         for partition in table["partitions"]:
             found = dict(zip(keys, partition["values"], strict=True))
             days = [_date(found.get(key)) for key in ("ingest_date", "sale_date")]
-            rows.append(PointerRow(table["table"], *days, found["release"]))
+            rows.append(PointerRow(table["table"], days[0], days[1], found["release"]))
     # The job's manifest names every table of silver, also one without a row this time: that must
     # still withdraw what it had.
     tables = {*gold, *(table["table"] for table in silver_manifest["tables"])}

@@ -25,6 +25,8 @@ LAKE_PREFIXES = {
     "ops/quarantine/release=r/a": ("GlueJob", "Airflow GlueJob"),
     "ops/run_ledger/release=r/a": ("GlueJob", "Airflow GlueJob"),
     "ops/published/r-1/pointer.jsonl": ("Airflow", "Airflow GlueJob Analyst"),
+    "ops/restatements/release=r/a": ("Airflow", "Airflow GlueJob Analyst"),
+    "ops/drift/orders.json": ("Airflow", "Airflow GlueJob"),
 }
 
 Account = Callable[..., Any]
@@ -179,6 +181,7 @@ def test_catalog(root: Account, outputs: dict[str, str]) -> None:
         ("Analyst", "GetTable", "retail_silver", "sales", True),
         ("Analyst", "GetTable", "retail_silver", "clean_ecommerce_orders", False),
         ("Analyst", "GetTable", "retail_ops", "published", True),
+        ("Analyst", "GetTable", "retail_ops", "restatements", True),
         ("Analyst", "GetTable", "retail_ops", "quarantine", False),
         ("Analyst", "CreateTable", "sales_analytics", "mine", False),
         ("Crawler", "CreateTable", "retail_bronze", "orders", True),

@@ -248,3 +248,27 @@ def test_plan_refuses_the_manifest_of_another_release() -> None:
     inputs, manifest = documents()
     with pytest.raises(PointerError, match="re-run the job"):
         plan(inputs, {**manifest, "release": OLD}, {})
+
+
+def test_what_was_restated_stays_published_when_the_day_is_rebuilt() -> None:
+    def publication(release: str, *rows: PointerRow) -> Publication:
+        tables = frozenset({"sales", "restatements"})
+        return Publication(release, Window(D2, D2), frozenset({D1}), tables, rows)
+
+    def rebuilt(release: str) -> PointerRow:
+        return PointerRow("sales", None, D1, release)
+
+    def restated(release: str) -> PointerRow:
+        return PointerRow("restatements", None, D1, release)
+
+    first = Pointer((rebuilt(OLD),))
+    second = next_pointer(first, first, publication(NEW, rebuilt(NEW), restated(NEW)))
+    assert set(second) == {rebuilt(NEW), restated(NEW)}
+    assert next_pointer(first, second, publication(NEW, rebuilt(NEW), restated(NEW))) is second
+    unchanged = next_pointer(second, second, publication(OTHER, rebuilt(OTHER)))
+    assert set(unchanged) == {rebuilt(OTHER), restated(NEW)}
+    last = next_pointer(second, second, publication(OTHER, rebuilt(OTHER), restated(OTHER)))
+    assert set(last) == {rebuilt(OTHER), restated(NEW), restated(OTHER)}
+    assert parse_pointer(last.text()) == last
+    with pytest.raises(SupersededError):
+        next_pointer(first, second, publication(OTHER, rebuilt(OTHER)))

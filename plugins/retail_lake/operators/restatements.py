@@ -1,0 +1,140 @@
+"""Tell what a release changes of numbers that readers have seen already."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+from typing import Any, Protocol
+
+from retail_lake.hooks.catalog import CatalogHook
+from retail_lake.hooks.documents import DocumentsHook
+from retail_lake.operators.athena import ReleaseAthenaOperator
+
+
+class RestatementRules(Protocol):
+    """The pure decisions about restatements; a module may be one."""
+
+    def statement(
+        self,
+        marts: Any,
+        staged: Mapping[str, str],
+        base: Any,
+        affected_days: Collection[date],
+        release: str,
+        window: tuple[date, date],
+        databases: tuple[str, str],
+        /,
+    ) -> str | None:
+        """Return the query for what a release changes; None if nothing of it was published."""
+
+    def documents(self, marts: Any, rows: Any, /) -> Mapping[date, Sequence[Mapping[str, Any]]]:
+        """Return the rows to keep by business day, from those of the query."""
+
+
+class RestatementsLayout(Protocol):
+    """Where restatements lie in the lake's bucket."""
+
+    def restatements_prefix(self, release: str, sale_date: date, /) -> str:
+        """Return the folder of a release's restatements of a business day."""
+
+
+class RestatementsOperator(ReleaseAthenaOperator):
+    """Compares what a release built with what is published, and keeps every value that differs.
+
+    One query over the business days that readers have seen, and none if there are no such days.
+    The rows are registered under the release; readers see them when the release is published. The
+    same release makes the same rows, so a second execution changes nothing.
+
+    Args:
+        release: the release's id (templated).
+        inputs: address of its input list (templated).
+        manifest: address of its job's manifest (templated).
+        base_location: folder of the pointer that it was built on (templated).
+        staged: mart → `database.table` that holds it (templated).
+        marts: the marts, as the rules take them.
+        lake: has `silver_database` and `gold_database`.
+        table: (database, table) that keeps restatements, partitioned by (day, release).
+        bucket: the lake's bucket.
+        layout: where things lie.
+        rules: the pure decisions.
+        parse_pointer: text of a pointer file → the published state.
+    """
+
+    template_fields: Sequence[str] = (
+        *ReleaseAthenaOperator.template_fields,
+        *("base_location", "inputs", "manifest", "release", "staged"),
+    )
+
+    def __init__(
+        self,
+        *,
+        release: str,
+        inputs: str,
+        manifest: str,
+        base_location: str,
+        staged: dict[str, str],
+        marts: Any,
+        lake: Any,
+        table: tuple[str, str],
+        bucket: str,
+        layout: RestatementsLayout,
+        rules: RestatementRules,
+        parse_pointer: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(query="", **kwargs)  # made in execute, from the documents
+        self.release = release
+        self.inputs = inputs
+        self.manifest = manifest
+        self.base_location = base_location
+        self.staged = staged
+        self.marts = marts
+        self.databases = (lake.silver_database, lake.gold_database)
+        self.table = table
+        self.bucket = bucket
+        self.layout = layout
+        self.rules = rules
+        self.parse_pointer = parse_pointer
+
+    def execute(self, context: Any) -> Any:
+        """Compare.
+
+        Returns:
+            The statement's facts (none scanned if there was nothing to compare) and `restated`:
+            how many values by business day. Those days are pushed under the key `days`.
+        """
+        documents = DocumentsHook(aws_conn_id=self.aws_conn_id)
+        days = documents.read_document(self.inputs)["window"]
+        affected = documents.read_document(self.manifest)["affected_days"]
+        query = self.rules.statement(
+            self.marts,
+            self.staged,
+            self.parse_pointer(documents.read_lines(self.base_location)),
+            [date.fromisoformat(day) for day in affected],
+            self.release,
+            (date.fromisoformat(days["from"]), date.fromisoformat(days["to"])),
+            self.databases,
+        )
+        if query is None:
+            self.log.info("None of the days of %s has been published before", self.release)
+            context["ti"].xcom_push(key="days", value=[])
+            return {"bytes_scanned": 0, "milliseconds": 0, "restated": {}}
+        self.query = query
+        return super().execute(context)
+
+    def result(self, context: Any, execution: dict[str, Any]) -> dict[str, Any]:
+        """Keep the rows and return what `execute` promises."""
+        facts = super().result(context, execution)
+        found = self.rules.documents(self.marts, self.rows(execution))
+        documents = DocumentsHook(aws_conn_id=self.aws_conn_id)
+        partitions = []
+        for day, rows in found.items():
+            prefix = self.layout.restatements_prefix(self.release, day)
+            folder = f"s3://{self.bucket}/{prefix}"
+            text = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+            documents.write_text(f"{folder}restatements.jsonl", text, "application/x-ndjson")
+            partitions.append({"values": [day.isoformat(), self.release], "location": folder})
+        CatalogHook(aws_conn_id=self.aws_conn_id).register(*self.table, partitions)
+        restated = {day.isoformat(): len(rows) for day, rows in found.items()}
+        self.log.info("%s restates: %s", self.release, restated or "nothing")
+        context["ti"].xcom_push(key="days", value=list(restated))
+        return {**facts, "restated": restated}
