@@ -4,11 +4,12 @@ SHELL := /bin/bash
 AIRFLOW := .venv/bin/python
 GLUE := .venv-glue/bin/python
 SQL ?=
+BENCH ?=
 DAYS ?= 3
 # which environment a bundle is for: the one deployed last, else the laptop's
 DEPLOYMENT ?= $(firstword $(wildcard include/deployment.json .local/deployment.json) include/deployment.json)
 
-.PHONY: help setup lock demo up down status env athena test lint format bundle preflight
+.PHONY: help setup lock demo up down status env athena test bench lint format bundle preflight
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -43,6 +44,9 @@ test: setup ## all tests
 		tests/unit/infrastructure tests/unit/laptop
 	@$(AIRFLOW) -m pytest -q tests --ignore tests/unit/local_aws --ignore tests/unit/glue_jobs \
 		--ignore tests/unit/sample_data --ignore tests/unit/infrastructure --ignore tests/unit/laptop
+
+bench: setup ## measure P1 to P5 side by side: make bench BENCH="--only P3,P4 --rows 300000 --pairs 1"
+	@$(GLUE) -m tests.benchmarks $(BENCH)
 
 lint: setup ## ruff, mypy, cfn-lint
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
