@@ -58,6 +58,7 @@ def up(folder: Path, _: argparse.Namespace) -> None:
     if supervisor.status(folder)["state"] == "ready":
         return
     started = datetime.now(UTC)
+    supervisor.stop(folder)  # what a killed supervisor left
     laptop = stack.before_start(folder)
     command = (sys.executable, "-m", "include.laptop", "run", "--state", str(folder))
     supervisor.start_detached(folder, command, {}, seconds=400)

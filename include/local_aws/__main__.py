@@ -26,6 +26,7 @@ def main() -> int:
     else:
         local = stack.at(folder)
         if arguments.command == "up" and supervisor.status(folder)["state"] != "ready":
+            supervisor.stop(folder)  # what a killed supervisor left
             local = stack.before_start(folder)
             command = (sys.executable, "-m", "include.local_aws", "run", "--state", str(folder))
             try:

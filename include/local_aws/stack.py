@@ -64,22 +64,6 @@ class Stack:
         password_file = self.folder / "database-password"
         return [
             Service(
-                "ministack",
-                python("ministack"),
-                env={
-                    "GATEWAY_PORT": ports["s3"],
-                    "BIND_HOST": "127.0.0.1",
-                    "MINISTACK_HOST": f"127.0.0.1:{ports['s3']}",
-                    "S3_PERSIST": "1",
-                    "S3_DATA_DIR": str(self.folder / "s3"),
-                    "PERSIST_STATE": "1",
-                    "STATE_DIR": str(self.folder / "ministack"),
-                    "MINISTACK_REGION": REGION,
-                    "LOG_LEVEL": "WARNING",
-                },
-                healthy=answers(f"{self.endpoint_url}/_ministack/health"),
-            ),
-            Service(
                 "database",
                 python(
                     "include.local_aws.database",
@@ -90,6 +74,26 @@ class Stack:
                 healthy=self._database_answers,
             ),
             Service(
+                "ministack",
+                python("include.local_aws.durable"),
+                env={
+                    "GATEWAY_PORT": ports["s3"],
+                    "BIND_HOST": "127.0.0.1",
+                    "MINISTACK_HOST": f"127.0.0.1:{ports['s3']}",
+                    "S3_PERSIST": "1",
+                    "S3_DATA_DIR": str(self.folder / "s3"),
+                    "PERSIST_STATE": "1",
+                    "STATE_DIR": str(self.folder / "ministack"),
+                    "MINISTACK_REGION": REGION,
+                    "LOG_LEVEL": "WARNING",
+                    # services on ports of their own, which nobody uses here
+                    "SFTP_ENABLED": "0",
+                    "IOT_MTLS_ENABLED": "0",
+                },
+                healthy=answers(f"{self.endpoint_url}/_ministack/health"),
+                waits=False,
+            ),
+            Service(
                 "gateway",
                 python(
                     "include.local_aws.gateway",
@@ -98,6 +102,7 @@ class Stack:
                     state=self.folder / "gateway",
                 ),
                 healthy=answers(f"http://127.0.0.1:{ports['gateway']}/healthz"),
+                waits=False,
             ),
             Service(
                 "front",

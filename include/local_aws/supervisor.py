@@ -21,9 +21,9 @@ from pathlib import Path
 
 from include.local_aws.processes import (
     adopt_orphans,
+    born,
     collect_orphans,
     end_orphans,
-    leads_session,
     replace_text,
     stop_group,
 )
@@ -44,6 +44,7 @@ class Service:
         argv: The command.
         env: Variables added to the supervisor's own.
         healthy: True once the service answers; asked every 0.1 s. None: nobody waits for it.
+        waits: Whether it starts after the services before it are ready, not beside them.
         task: A command that must end with exit code 0 before the next service starts.
         seconds: How long it may take to become healthy, or to end if it is a task.
         cwd: Its working folder.
@@ -53,6 +54,7 @@ class Service:
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
     healthy: Callable[[], bool] | None = None
+    waits: bool = True
     task: bool = False
     seconds: float = 60.0
     cwd: Path | None = None
@@ -76,8 +78,14 @@ class Supervisor:
         signal.signal(signal.SIGINT, self._on_signal)
         error = ""
         try:
+            starting: list[Service] = []
             for service in self._services:
+                if service.waits:
+                    self._until_ready(starting)
+                    starting = []
                 self._start(service)
+                starting.append(service)
+            self._until_ready(starting)
             self._write("ready")
             self._watch()
         except SupervisorError as failure:
@@ -106,23 +114,40 @@ class Supervisor:
                 start_new_session=True,
             )
         self._running[service.name] = process
-        deadline = time.monotonic() + service.seconds
-        while not self._stopping:
-            ended = process.poll()
-            if ended is not None and service.task and ended == 0:
-                self._states[service.name] = "done"
-                del self._running[service.name]
-                return
-            if ended is not None:
-                raise SupervisorError(self._explain(service.name, f"ended with exit code {ended}"))
-            if not service.task and (service.healthy is None or service.healthy()):
-                self._states[service.name] = "running"
-                return
-            if time.monotonic() > deadline:
-                raise SupervisorError(
-                    self._explain(service.name, f"was not ready in {service.seconds:.0f} s")
-                )
-            time.sleep(0.1)
+        self._write("starting")
+
+    def _until_ready(self, services: Sequence[Service]) -> None:
+        began = time.monotonic()
+        waiting = list(services)
+        while waiting and not self._stopping:
+            waiting = [service for service in waiting if not self._is_ready(service)]
+            for service in waiting:
+                if time.monotonic() > began + service.seconds:
+                    raise SupervisorError(
+                        self._explain(service.name, f"was not ready in {service.seconds:.0f} s")
+                    )
+            if waiting:
+                time.sleep(0.1)
+
+    def _is_ready(self, service: Service) -> bool:
+        """Whether the service answers, or the task is done.
+
+        Raises:
+            SupervisorError: It ended as it should not.
+        """
+        if service.name not in self._running:
+            return True
+        ended = self._running[service.name].poll()
+        if ended is not None and service.task and ended == 0:
+            self._states[service.name] = "done"
+            del self._running[service.name]
+            return True
+        if ended is not None:
+            raise SupervisorError(self._explain(service.name, f"ended with exit code {ended}"))
+        if service.task or (service.healthy is not None and not service.healthy()):
+            return False
+        self._states[service.name] = "running"
+        return True
 
     def _watch(self) -> None:
         while not self._stopping:
@@ -160,6 +185,7 @@ class Supervisor:
                 name: {
                     "state": self._states[name],
                     "pid": self._running[name].pid if name in self._running else None,
+                    "born": born(self._running[name].pid) if name in self._running else None,
                 }
                 for name in self._states
             },
@@ -250,7 +276,7 @@ def stop(folder: Path) -> bool:
             time.sleep(0.05)
     else:
         for service in reversed(list(written["services"].values())):
-            if service["pid"] and leads_session(service["pid"]):
+            if service["pid"] and born(service["pid"]) == service["born"] is not None:
                 stop_group(service["pid"])
                 found = True
     path.unlink()
