@@ -110,6 +110,16 @@ class Mart:
         """The statement that adds further business days to a staged table (see ``batches``)."""
         return f"INSERT INTO {values.table(staged_table)}\n{self._rows(release, days)}"
 
+    def batched(
+        self, staged_table: str, location: str, release: str, days: Sequence[date]
+    ) -> list[str]:
+        """The CTAS and INSERTs for more days than one statement may write; else nothing."""
+        ranges = batches(days)
+        if len(ranges) < 2:
+            return []
+        first = self.ctas(staged_table, location, release, ranges[0])
+        return [first, *(self.insert(staged_table, release, each) for each in ranges[1:])]
+
     def _rows(self, release: str, days: tuple[date, date] | None) -> str:
         select = _RELEASE.sub(lambda _: values.release(release), self.select)
         ordered = (*self.data_columns, *(column for column in self.columns if column.name == DAY))

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 _MODULES = {
+    "BuildTableOperator": "build_table",
     "CatalogDriftOperator": "catalog_drift",
     "CheckDriftOperator": "check_drift",
     "DatabaseToS3ParquetOperator": "extract",
@@ -19,6 +20,7 @@ _MODULES = {
     "ReleaseCrawlerOperator": "crawler",
     "ReleaseGlueJobOperator": "glue_job",
     "ReportOperator": "report",
+    "RestatementsOperator": "restatements",
     "RestApiToS3JsonLinesOperator": "rest_extract",
     "RollbackOperator": "rollback",
 }

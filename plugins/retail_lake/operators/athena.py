@@ -70,10 +70,19 @@ class ReleaseAthenaOperator(AthenaOperator):
         Returns:
             As `result`.
         """
+        return self._run(context, 0, [])
+
+    def queries(self) -> list[str]:
+        """Return the statements to run, one after the other; the same whenever it is asked."""
+        return [self.query]
+
+    def _run(self, context: Any, number: int, done: list[dict[str, Any]]) -> Any:
+        """Run one of the statements, and those after it."""
         ti = context["ti"]
-        self.client_request_token = attempt_token(ti, ti.try_number, self.workgroup, self.query)
+        query = self.queries()[number]
+        self.client_request_token = attempt_token(ti, ti.try_number, self.workgroup, query)
         self.query_execution_id = self.hook.run_query(
-            self.query,
+            query,
             {"Database": self.database, "Catalog": self.catalog},
             self.result_configuration,
             self.client_request_token,
@@ -104,15 +113,28 @@ class ReleaseAthenaOperator(AthenaOperator):
                         botocore_config=self.botocore_config,
                     ),
                     method_name="execute_complete",
+                    kwargs={"number": number, "done": done},
                     timeout=self.query_timeout + timedelta(minutes=5),
                 )
             time.sleep(0.5)
-        return self.execute_complete(
-            context, {"status": "success", "value": self.query_execution_id}
-        )
+        event = {"status": "success", "value": self.query_execution_id}
+        return self.execute_complete(context, event, number, done)
 
-    def execute_complete(self, context: Any, event: dict[str, Any] | None = None) -> Any:
-        """Require SUCCEEDED and return `result`."""
+    def execute_complete(
+        self,
+        context: Any,
+        event: dict[str, Any] | None = None,
+        number: int = 0,
+        done: Sequence[dict[str, Any]] = (),
+    ) -> Any:
+        """Require SUCCEEDED; run what comes next, or return `result`.
+
+        Args:
+            context: the task's context.
+            event: of the trigger, or of the worker's own wait.
+            number: which of the statements ended.
+            done: facts of those before it.
+        """
         self.query_execution_id = str(validate_execute_complete_event(event)["value"])
         execution = self.hook.get_query_info(self.query_execution_id)["QueryExecution"]
         status = execution["Status"]
@@ -126,18 +148,27 @@ class ReleaseAthenaOperator(AthenaOperator):
                 f"Athena query {self.query_execution_id} ended {status['State']}: "
                 f"{status.get('StateChangeReason') or 'no reason given'}"
             )
-        return self.result(context, execution)
+        if number + 1 < len(self.queries()):  # of a table that is built in several statements
+            return self._run(context, number + 1, [*done, self._facts(execution)])
+        result = self.result(context, execution)
+        for name in ("bytes_scanned", "milliseconds"):
+            result[name] += sum(facts[name] for facts in done)
+        return result
 
     def result(self, context: Any, execution: dict[str, Any]) -> dict[str, Any]:
-        """Return the statement's facts for XCom.
+        """Return the facts for XCom.
 
         Args:
             context: the task's context.
-            execution: Athena's QueryExecution, SUCCEEDED.
+            execution: Athena's QueryExecution of the last statement, SUCCEEDED.
 
         Returns:
-            `query_execution_id`, `bytes_scanned`, `milliseconds` and what `outputs` says.
+            `query_execution_id`, `bytes_scanned`, `milliseconds` and what `outputs` says; bytes and
+            time of the statements before it are added later.
         """
+        return {**self._facts(execution), **self.outputs}
+
+    def _facts(self, execution: dict[str, Any]) -> dict[str, Any]:
         statistics = execution.get("Statistics", {})
         facts = {
             "query_execution_id": execution["QueryExecutionId"],
@@ -145,7 +176,7 @@ class ReleaseAthenaOperator(AthenaOperator):
             "milliseconds": int(statistics.get("TotalExecutionTimeInMillis", 0)),
         }
         self.log.info("Athena query succeeded: %s", facts)
-        return {**facts, **self.outputs}
+        return facts
 
     def rows(self, execution: dict[str, Any]) -> list[dict[str, str | None]]:
         """Return the result of a SELECT: one dict per row, every value as text, NULL as None."""

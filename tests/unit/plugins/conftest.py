@@ -262,6 +262,15 @@ def context() -> dict[str, Any]:
 
 
 @pytest.fixture
+def workgroup(front: str, bucket: str, client: Callable[[str], Any]) -> str:
+    """A workgroup that writes its results into the fresh bucket."""
+    name = f"wg-{uuid.uuid4().hex[:8]}"
+    configuration = {"ResultConfiguration": {"OutputLocation": f"s3://{bucket}/results/"}}
+    client("athena").create_work_group(Name=name, Configuration=configuration)
+    return name
+
+
+@pytest.fixture
 def world(database: str, bucket: str, client: Callable[[str], Any], context: Any) -> World:
     """An empty lake: the pointer names nothing."""
     shipped = load_lake()

@@ -1,7 +1,6 @@
 """Athena statements: once per attempt, with Athena's own reason, and checks that cannot skip."""
 
 import json
-import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -12,15 +11,6 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from retail_lake.operators.athena import ReleaseAthenaOperator
 from retail_lake.operators.quality_checks import QualityChecksOperator, verdicts
 from tests.unit.plugins.conftest import complete
-
-
-@pytest.fixture
-def workgroup(front: str, bucket: str, client: Callable[[str], Any]) -> str:
-    """A workgroup that writes its results into the fresh bucket."""
-    name = f"wg-{uuid.uuid4().hex[:8]}"
-    configuration = {"ResultConfiguration": {"OutputLocation": f"s3://{bucket}/results/"}}
-    client("athena").create_work_group(Name=name, Configuration=configuration)
-    return name
 
 
 @pytest.fixture
