@@ -15,6 +15,8 @@ KINDS = {
     "html": "status 200 and a page of HTML",
     "text": "the right answer as text/plain",
     "repeated_page": "the rows of the page before",
+    "overlap": "a first row from the page before",
+    "unsorted": "the page's first row at its end",
     "repeated_cursor": "a next_cursor that leads back to this page",
     "wrong_total": "a total that is one too high",
     "missing_key": "an answer without next_cursor",

@@ -27,7 +27,7 @@ class Sales:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._read: dict[Path, tuple[tuple[int, int], list[Sale]]] = {}
 
     def between(self, start: datetime, end: datetime) -> list[Sale]:
@@ -37,7 +37,7 @@ class Sales:
             SalesError: a line is not a sale.
         """
         found: list[Sale] = []
-        for path in sorted(self._folder.glob("*.jsonl")):
+        for path in sorted(self.folder.glob("*.jsonl")):
             found += [sale for sale in self._of(path) if start <= sale.sold_at < end]
         return sorted(found)
 

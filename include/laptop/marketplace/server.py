@@ -246,10 +246,14 @@ class _Asked:
         """The page as a faulty server would send it."""
         page = sales[self.offset : self.offset + self.limit]
         match kind:
-            case "repeated_page":
-                before = _Asked(self.start, self.end, self.limit, max(0, self.offset - self.limit))
-                rows = sales[before.offset : before.offset + self.limit]
-                return self.answer(sales, data=f"[{','.join(sale.text for sale in rows)}]")
+            case "repeated_page" | "overlap":
+                back = self.limit if kind == "repeated_page" else 1
+                start = max(0, self.offset - back)
+                rows = [sale.text for sale in sales[start : start + self.limit]]
+                return self.answer(sales, data=f"[{','.join(rows)}]")
+            case "unsorted":
+                rows = [sale.text for sale in (*page[1:], *page[:1])]
+                return self.answer(sales, data=f"[{','.join(rows)}]")
             case "repeated_cursor":
                 return self.answer(sales, next_cursor=json.dumps(self._cursor(self.offset)))
             case "wrong_total":

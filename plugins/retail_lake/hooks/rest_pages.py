@@ -141,6 +141,7 @@ class RestPages:
         cursor: str | None = None
         cursors: set[str] = set()
         contents: set[bytes] = set()
+        before: frozenset[bytes] = frozenset()
         received, total = 0, None
         for number in range(1, self.patience.pages + 1):
             page = self._page(number, span if cursor is None else {**span, "cursor": cursor})
@@ -150,9 +151,13 @@ class RestPages:
                 )
             total = page.total
             content = hashlib.sha256(page.lines).digest()
+            lines = frozenset(page.lines.splitlines())
             if page.rows and content in contents:
                 raise self._wrong(number, "it repeats the rows of an earlier page; tell its owner")
+            if not before.isdisjoint(lines):  # rows came in, and moved the pages under us
+                raise self._wrong(number, "it repeats a row of the page before; clear the task")
             contents.add(content)
+            before = lines
             received += len(page.rows)
             yield page
             if page.cursor is None:
