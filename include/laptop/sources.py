@@ -61,6 +61,7 @@ class Sources:
                 token_file=self._token_file,
             ),
             healthy=answers(f"{self.marketplace_url}/healthz"),
+            waits=False,
         )
 
     def sell(self, sales: Path) -> None:

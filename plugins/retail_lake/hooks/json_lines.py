@@ -1,9 +1,12 @@
 """JSON whose numbers keep their digits: parsed from an answer, written as canonical lines."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any
+
+LONE = re.compile("[\ud800-\udfff]")  # half of a pair: valid JSON as an escape, but no UTF-8
 
 
 class Number(str):
@@ -57,9 +60,7 @@ def _encoded(value: Any) -> str:
 
 
 def _text(value: str) -> str:
-    # half of a surrogate pair is valid JSON as an escape, but no UTF-8
-    lone = any("\ud800" <= character <= "\udfff" for character in value)
-    return encode_basestring_ascii(value) if lone else encode_basestring(value)
+    return (encode_basestring_ascii if LONE.search(value) else encode_basestring)(value)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
