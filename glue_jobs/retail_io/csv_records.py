@@ -7,6 +7,7 @@ goes on at the next line.
 """
 
 import csv
+import unicodedata
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ MAX_RECORD = 1 << 20
 MAX_LINES = 500
 #: What Spark puts for bytes that are not UTF-8.
 UNDECODABLE = "\ufffd"
+#: In no text that a person or program meant; what reads it next may take it for the end.
+NUL = "\0"
 
 Record = tuple[str, int, str, list[str] | None]
 
@@ -46,8 +49,9 @@ class CsvFormat:
             lines: (file, line without its line feed), each file's lines together and in order.
 
         Yields:
-            (file, number from 1 of the record's first line, its text, its wanted fields or None
-            if it cannot be read). The header and blank lines are not records.
+            (file, number from 1 of the record's first line, its text, its wanted fields in
+            Unicode's composed form (NFC) or None if it cannot be read). The header and blank lines
+            are not records.
 
         Raises:
             SourceError: a header lacks a column or has one twice; names file and columns.
@@ -136,10 +140,13 @@ class _Lines:
         if self._positions is None:
             self._positions = self._style.positions(self._file, fields)
             self._width = len(fields)
-        elif len(fields) != self._width or UNDECODABLE in text or len(text) > MAX_RECORD:
+        elif len(fields) != self._width or self._illegible(text):
             yield self._file, number, text[:MAX_RECORD], None
         else:
-            yield self._file, number, text, [fields[position] for position in self._positions]
+            found = [fields[position] for position in self._positions]
+            if not text.isascii():  # the same text in the same bytes, however it was typed
+                found = [unicodedata.normalize("NFC", field) for field in found]
+            yield self._file, number, text, found
 
     def _refused(self) -> Record:
         """Gives up on the first open line alone; the others are to be read again."""
@@ -148,6 +155,10 @@ class _Lines:
         number, text = self._first, self._open.pop(0).removesuffix("\r")
         self._first += 1
         return self._file, number, text[:MAX_RECORD], None
+
+    @staticmethod
+    def _illegible(text: str) -> bool:
+        return UNDECODABLE in text or NUL in text or len(text) > MAX_RECORD
 
     def _overlong(self, line: str) -> bool:
         size = sum(map(len, self._open)) + len(line)

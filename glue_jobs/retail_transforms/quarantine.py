@@ -9,10 +9,13 @@ from pyspark.sql.types import DataType, StringType, StructType, TimestampType
 
 from include.lake.catalog import QUARANTINE_COLUMNS, clean_columns
 from include.lake.contracts import Column, Contract
+from retail_transforms.text import composed
 from retail_transforms.typed import standardised_text, typed_value
 
 #: Columns of a delivered row (see ``retail_io.sources``): where it came from, the text, its fields.
 LINEAGE = ("source_file", "source_row", "ingest_date")
+#: Formats whose reader gives composed text already.
+_COMPOSED = ("csv",)
 
 
 def judged(delivered: DataFrame, contract: Contract, time_zone: str) -> DataFrame:
@@ -25,8 +28,9 @@ def judged(delivered: DataFrame, contract: Contract, time_zone: str) -> DataFram
         time_zone: the lake's zone; sale_date is the business day in it.
 
     Returns:
-        source_file, source_row, ingest_date, the clean columns, sale_date, _reason, and _raw
-        (null for rows that pass, so that what is kept in memory stays small).
+        source_file, source_row, ingest_date, the clean columns, sale_date (null for refused rows:
+        theirs may be beyond what a calendar or Python knows), _reason, and _raw (null for rows
+        that pass, so that what is kept in memory stays small).
     """
     valued = _with_values(delivered, contract)
     for column in contract.columns:
@@ -37,7 +41,10 @@ def judged(delivered: DataFrame, contract: Contract, time_zone: str) -> DataFram
     reasoned = dated.select(
         *LINEAGE, *clean, "sale_date", "_raw", _reason(contract).alias("_reason")
     )
-    return reasoned.withColumn("_raw", F.when(F.col("_reason").isNotNull(), F.col("_raw")))
+    is_refused = F.col("_reason").isNotNull()
+    return reasoned.withColumn("_raw", F.when(is_refused, F.col("_raw"))).withColumn(
+        "sale_date", F.when(~is_refused, F.col("sale_date"))
+    )
 
 
 def quarantined(judged_rows: DataFrame, dataset: str) -> DataFrame:
@@ -77,7 +84,7 @@ def _with_values(delivered: DataFrame, contract: Contract) -> DataFrame:
         instant = column.type == "timestamp" and isinstance(kind, TimestampType)
         types[column.name] = kind if instant else StringType()
         texts.append((value if instant else standardised_text(value)).alias(column.name))
-    standardised = delivered.select(
+    standardised = _with_composed_text(delivered, contract).select(
         *LINEAGE,
         F.col("raw").alias("_raw"),
         F.col("fields").isNotNull().alias("_readable"),
@@ -90,6 +97,19 @@ def _with_values(delivered: DataFrame, contract: Contract) -> DataFrame:
         for column in contract.delivered_columns
     ]
     return standardised.select("*", *values)
+
+
+def _with_composed_text(delivered: DataFrame, contract: Contract) -> DataFrame:
+    """The rows with the fields of text columns in NFC."""
+    names = [column.source for column in contract.delivered_columns if column.type == "string"]
+    if contract.source.format in _COMPOSED or not names:
+        return delivered
+    fields = {name: F.col("fields").getField(name).cast("string") for name in names}
+    with_text = delivered.withColumn("_text", composed(list(fields.values())))
+    changed = F.col("fields")
+    for number, (name, text) in enumerate(fields.items()):
+        changed = changed.withField(f"`{name}`", F.coalesce(F.col("_text")[number], text))
+    return with_text.withColumn("fields", F.when(F.col("fields").isNotNull(), changed))
 
 
 def _reason(contract: Contract) -> Value:

@@ -17,6 +17,8 @@ BLANKS = " \t\r\n\f\v\u00a0\ufeff"
 
 _LONG_MAX = 2**63 - 1
 _OFFSET = r"(?:Z|[+-][0-9]{2}:?[0-9]{2})$"
+#: A year beyond 9999 as the patterns take it (+12026). The far ones overflow, which ends the job.
+_FAR_YEAR = r"[+-][0-9]{5}"
 
 
 def standardised_text(value: Value) -> Value:
@@ -96,6 +98,7 @@ def _timestamp(column: Column, text: Value) -> Value:
     is moved on by the gap.
     """
     assert column.time_zone is not None
+    text = _with_near_year(text)
     readings = []
     for pattern in column.formats or ("yyyy-MM-dd['T'][ ]HH:mm:ss[.SSSSSS][XXX]",):
         parsed = F.to_timestamp(text, pattern)
@@ -110,7 +113,13 @@ def _letters(pattern: str) -> str:
     return "".join(pattern.split("'")[::2])
 
 
+def _with_near_year(text: Value) -> Value:
+    """The text, or null if it has a year of more than four digits."""
+    return F.when(~text.rlike(_FAR_YEAR), text)
+
+
 def _date(column: Column, text: Value) -> Value:
+    text = _with_near_year(text)
     return F.coalesce(*[F.to_date(text, pattern) for pattern in column.formats or ("yyyy-MM-dd",)])
 
 
