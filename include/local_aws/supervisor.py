@@ -276,7 +276,7 @@ def stop(folder: Path) -> bool:
             time.sleep(0.05)
     else:
         for service in reversed(list(written["services"].values())):
-            if service["pid"] and born(service["pid"]) == service["born"] is not None:
+            if service["pid"] and born(service["pid"]) == service.get("born") is not None:
                 stop_group(service["pid"])
                 found = True
     path.unlink()
