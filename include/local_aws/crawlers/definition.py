@@ -4,9 +4,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from include.local_aws.crawlers.databases import DatabaseTarget
 from include.local_aws.crawlers.listing import CrawlError, Target
 
 UPDATES = ("UPDATE_IN_DATABASE", "LOG")
+EXECUTED = {"S3Targets", "JdbcTargets", "CatalogTargets"}
 DELETES = ("DEPRECATE_IN_DATABASE", "DELETE_FROM_DATABASE", "LOG")
 
 
@@ -18,7 +20,9 @@ class Definition:
         name: the crawler.
         database: catalog database of its tables.
         prefix: put before every table name.
-        targets: where it looks.
+        targets: folders in which it looks.
+        databases: databases in which it looks.
+        tables: (database, table) of the catalog whose folders it looks into.
         level: TableLevelConfiguration, None when each target is one table.
         updates: whether tables and partitions that exist are updated (else they stay as they are).
         deletes: what becomes of those whose files are gone, one of `DELETES`.
@@ -31,6 +35,8 @@ class Definition:
     database: str
     prefix: str
     targets: tuple[Target, ...]
+    databases: tuple[DatabaseTarget, ...]
+    tables: tuple[tuple[str, str], ...]
     level: int | None
     updates: bool
     deletes: str
@@ -50,31 +56,30 @@ def read(crawler: dict[str, Any]) -> Definition:
             itself; nothing is ignored silently.
     """
     name, targets = crawler["Name"], crawler.get("Targets") or {}
-    others = sorted(kind for kind, entries in targets.items() if entries and kind != "S3Targets")
-    if others or not targets.get("S3Targets"):
-        raise CrawlError(f"crawler {name}: only S3Targets are crawled here, not {others or 'none'}")
-    if not crawler.get("DatabaseName"):
+    given = {kind for kind, entries in targets.items() if entries}
+    if not given or given - EXECUTED:
+        raise CrawlError(
+            f"crawler {name}: only {', '.join(sorted(EXECUTED))} are crawled here, not"
+            f" {', '.join(sorted(given - EXECUTED)) or 'nothing'}"
+        )
+    if not crawler.get("DatabaseName") and given != {"CatalogTargets"}:
         raise CrawlError(f"crawler {name} has no DatabaseName to write tables to")
+    check(crawler)
     output = _configuration(crawler)
-    grouping = output.get("Grouping") or {}
-    level = grouping.get("TableLevelConfiguration")
-    if level is not None and (not isinstance(level, int) or level < 1):
-        raise CrawlError(f"crawler {name}: TableLevelConfiguration {level!r} is not 1 or more")
+    level = (output.get("Grouping") or {}).get("TableLevelConfiguration")
     behaviour = output.get("CrawlerOutput") or {}
-    policy = crawler.get("SchemaChangePolicy") or {}
-    updates = policy.get("UpdateBehavior") or UPDATES[0]
-    deletes = policy.get("DeleteBehavior") or DELETES[0]
-    if updates not in UPDATES or deletes not in DELETES:
-        raise CrawlError(f"crawler {name}: SchemaChangePolicy {policy} is not one of Glue's")
-    recrawl = (crawler.get("RecrawlPolicy") or {}).get("RecrawlBehavior") or "CRAWL_EVERYTHING"
-    if recrawl != "CRAWL_EVERYTHING" and (updates, deletes) != ("LOG", "LOG"):
-        # With LOG, LOG the outcome is the same whether old folders are read again or not.
-        raise CrawlError(f"crawler {name}: {recrawl} needs UpdateBehavior and DeleteBehavior LOG")
+    updates, deletes = _policy(crawler)
     return Definition(
         name=name,
-        database=crawler["DatabaseName"].lower(),
+        database=(crawler.get("DatabaseName") or "").lower(),
         prefix=(crawler.get("TablePrefix") or "").lower(),
-        targets=tuple(Target.of(target) for target in targets["S3Targets"]),
+        targets=tuple(map(Target.of, targets.get("S3Targets") or ())),
+        databases=tuple(map(DatabaseTarget.of, targets.get("JdbcTargets") or ())),
+        tables=tuple(
+            (target["DatabaseName"].lower(), table.lower())
+            for target in targets.get("CatalogTargets") or ()
+            for table in target["Tables"]
+        ),
         level=level,
         updates=updates == "UPDATE_IN_DATABASE",
         deletes=deletes,
@@ -82,6 +87,37 @@ def read(crawler: dict[str, Any]) -> Definition:
         merge=_is(behaviour, "Tables", "MergeNewColumns"),
         classifiers=tuple(crawler.get("Classifiers") or ()),
     )
+
+
+def check(crawler: dict[str, Any]) -> None:
+    """Refuse what Glue refuses when a crawler is created or updated.
+
+    Raises:
+        CrawlError: settings that contradict each other, or are none of Glue's.
+    """
+    name, targets = crawler["Name"], crawler.get("Targets") or {}
+    given = {kind for kind, entries in targets.items() if entries}
+    level = (_configuration(crawler).get("Grouping") or {}).get("TableLevelConfiguration")
+    if level is not None and (not isinstance(level, int) or level < 1):
+        raise CrawlError(f"crawler {name}: TableLevelConfiguration {level!r} is not 1 or more")
+    updates, deletes = _policy(crawler)
+    if updates not in UPDATES or deletes not in DELETES:
+        policy = crawler.get("SchemaChangePolicy")
+        raise CrawlError(f"crawler {name}: SchemaChangePolicy {policy} is not one of Glue's")
+    if "CatalogTargets" in given and len(given) > 1:
+        raise CrawlError(f"crawler {name}: CatalogTargets cannot be mixed with other targets")
+    if "CatalogTargets" in given and deletes != "LOG":
+        raise CrawlError(f"crawler {name}: CatalogTargets need the DeleteBehavior LOG")
+    recrawl = (crawler.get("RecrawlPolicy") or {}).get("RecrawlBehavior") or "CRAWL_EVERYTHING"
+    if recrawl != "CRAWL_EVERYTHING" and (updates, deletes) != ("LOG", "LOG"):
+        # With LOG, LOG the outcome is the same whether old folders are read again or not.
+        raise CrawlError(f"crawler {name}: {recrawl} needs UpdateBehavior and DeleteBehavior LOG")
+
+
+def _policy(crawler: dict[str, Any]) -> tuple[str, str]:
+    """Give the update and delete behaviour, Glue's own where the crawler has none."""
+    policy = crawler.get("SchemaChangePolicy") or {}
+    return policy.get("UpdateBehavior") or UPDATES[0], policy.get("DeleteBehavior") or DELETES[0]
 
 
 def _configuration(crawler: dict[str, Any]) -> dict[str, Any]:

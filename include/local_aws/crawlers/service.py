@@ -1,25 +1,23 @@
 """The crawlers' actions: start, stop, and what is told about crawlers and their crawls."""
 
-import json
 import logging
-import statistics
 import threading
-import time
 from collections import Counter
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from include.local_aws.catalog.requests import page, required
+from include.local_aws.crawlers.answers import last_crawl, listed, metrics, passes
 from include.local_aws.crawlers.crawl import Crawl, StoppedError
-from include.local_aws.crawlers.definition import read
-from include.local_aws.crawlers.history import CANCELLED, FAILED, SUCCEEDED, History, Record
+from include.local_aws.crawlers.definition import check, read
+from include.local_aws.crawlers.history import CANCELLED, FAILED, SUCCEEDED, History
 from include.local_aws.crawlers.listing import CrawlError
+from include.local_aws.crawlers.log import CrawlLog
 from include.local_aws.front.context import AwsError, Context, Handler
 
 log = logging.getLogger(__name__)
 
-LOG_GROUP = "/aws-glue/crawlers"
 INTERRUPTED = "the local AWS ended while the crawl was running: start the crawler again"
 EXPECTED = (CrawlError, AwsError, ClientError, BotoCoreError)
 """What fails a crawl because of what it met, not because of a mistake of ours."""
@@ -32,6 +30,7 @@ def actions(context: Context) -> dict[str, Handler]:
     """
     crawlers = Crawlers(context)
     handlers: dict[str, Handler] = {
+        "CreateCrawler": crawlers.create,
         "StartCrawler": crawlers.start,
         "StopCrawler": crawlers.stop,
         "GetCrawler": crawlers.get,
@@ -125,7 +124,7 @@ class Crawlers:
         described["State"] = active[0].state if active else "READY"
         described["CrawlElapsedTime"] = int(active[0].seconds * 1000) if active else 0
         if ended:
-            described["LastCrawl"] = _last_crawl(ended[0])
+            described["LastCrawl"] = last_crawl(ended[0])
         return described
 
     def get(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -153,45 +152,51 @@ class Crawlers:
 
     def names(self, body: dict[str, Any]) -> dict[str, Any]:
         """ListCrawlers."""
-        if body.get("Tags"):
-            raise AwsError("InvalidInputException", "ListCrawlers by Tags is not executed here")
-        rows, token = page([crawler["Name"] for crawler in self._all()], body)
+        names = [crawler["Name"] for crawler in self._all()]
+        if wanted := body.get("Tags"):
+            names = [name for name in names if wanted.items() <= self._tags(name).items()]
+        rows, token = page(names, body)
         return {"CrawlerNames": list(rows), **token}
 
     def crawls(self, body: dict[str, Any]) -> dict[str, Any]:
         """ListCrawls, newest first."""
-        if body.get("Filters"):
-            raise AwsError("InvalidInputException", "ListCrawls with Filters is not executed here")
         name = self._definition(required(body, "CrawlerName"))["Name"]
-        rows, token = page(self._history.of(name), body)
-        return {"Crawls": [_listed(record) for record in rows], **token}
+        crawls = [listed(record) for record in self._history.of(name)]
+        filters = body.get("Filters") or []
+        rows, token = page([crawl for crawl in crawls if passes(crawl, filters)], body)
+        return {"Crawls": list(rows), **token}
 
     def metrics(self, body: dict[str, Any]) -> dict[str, Any]:
         """GetCrawlerMetrics: run times, and the changes of the last crawl."""
         wanted = body.get("CrawlerNameList")
         names = [crawler["Name"] for crawler in self._all()]
         rows, token = page([n for n in names if not wanted or n in wanted], body)
-        return {"CrawlerMetricsList": [self._metrics(name) for name in rows], **token}
-
-    def _metrics(self, name: str) -> dict[str, Any]:
-        records = self._history.of(name)
-        ended = [record for record in records if not record.active]
-        changes = ended[0].changes if ended else {}
-        times = [record.seconds for record in ended]
         return {
-            "CrawlerName": name,
-            "TimeLeftSeconds": 0.0,
-            "StillEstimating": bool(records and records[0].active),
-            "LastRuntimeSeconds": times[0] if times else 0.0,
-            "MedianRuntimeSeconds": statistics.median(times) if times else 0.0,
-            "TablesCreated": changes.get("TABLE ADD", 0),
-            "TablesUpdated": changes.get("TABLE UPDATE", 0),
-            "TablesDeleted": changes.get("TABLE DELETE", 0),
+            "CrawlerMetricsList": [metrics(name, self._history.of(name)) for name in rows],
+            **token,
         }
+
+    def create(self, body: dict[str, Any]) -> dict[str, Any]:
+        """CreateCrawler, whose settings do not contradict each other."""
+        _refuse_wrong(body | {"Name": required(body, "Name")})
+        answer = self._context.forward("AWSGlue.CreateCrawler", body)
+        if tags := body.get("Tags"):
+            request = {"ResourceArn": self._arn(body["Name"]), "TagsToAdd": tags}
+            self._context.forward("AWSGlue.TagResource", request)
+        return answer
+
+    def _arn(self, name: str) -> str:
+        return f"arn:aws:glue:{self._context.region}:{self._context.account}:crawler/{name}"
+
+    def _tags(self, name: str) -> dict[str, str]:
+        answer = self._context.forward("AWSGlue.GetTags", {"ResourceArn": self._arn(name)})
+        return dict(answer["Tags"])
 
     def update(self, body: dict[str, Any]) -> dict[str, Any]:
         """UpdateCrawler, not while it runs."""
-        self._refuse_while_running(required(body, "Name"))
+        name = required(body, "Name")
+        self._refuse_while_running(name)
+        _refuse_wrong(self._definition(name) | body)
         return self._context.forward("AWSGlue.UpdateCrawler", body)
 
     def delete(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -207,68 +212,9 @@ class Crawlers:
             raise AwsError("CrawlerRunningException", f"Crawler {name} is running: stop it first")
 
 
-class CrawlLog:
-    """The log of one crawl in CloudWatch Logs, in the stream of its crawler.
-
-    Args:
-        context: MiniStack.
-        crawler: the crawler's name.
-        crawl: the crawl's id, put before every line as Glue does.
-    """
-
-    def __init__(self, context: Context, crawler: str, crawl: str) -> None:
-        self._logs = context.client("logs")
-        self._crawler = crawler
-        self._crawl = crawl
-        self._ready = False
-
-    def write(self, level: str, line: str) -> None:
-        """Append a line."""
-        if not self._ready:
-            self._make(self._logs.create_log_group, logGroupName=LOG_GROUP)
-            self._make(
-                self._logs.create_log_stream, logGroupName=LOG_GROUP, logStreamName=self._crawler
-            )
-            self._ready = True
-        message = f"[{self._crawl}] {level} : {line}"
-        self._logs.put_log_events(
-            logGroupName=LOG_GROUP,
-            logStreamName=self._crawler,
-            logEvents=[{"timestamp": int(time.time() * 1000), "message": message}],
-        )
-
-    def _make(self, create: Any, **names: str) -> None:
-        """Create a group or stream unless it exists."""
-        try:
-            create(**names)
-        except self._logs.exceptions.ResourceAlreadyExistsException:
-            return
-
-
-def _last_crawl(record: Record) -> dict[str, Any]:
-    """Describe an ended crawl as GetCrawler does."""
-    described = {
-        "Status": record.state,
-        "LogGroup": LOG_GROUP,
-        "LogStream": record.crawler,
-        "MessagePrefix": record.id,
-        "StartTime": record.started,
-    }
-    return described | ({"ErrorMessage": record.error} if record.error else {})
-
-
-def _listed(record: Record) -> dict[str, Any]:
-    """Describe a crawl as ListCrawls does."""
-    states = {SUCCEEDED: "COMPLETED", CANCELLED: "STOPPED", "STOPPING": "RUNNING"}
-    described: dict[str, Any] = {
-        "CrawlId": record.id,
-        "State": states.get(record.state, record.state),
-        "StartTime": record.started,
-        "Summary": json.dumps(record.changes),
-        "LogGroup": LOG_GROUP,
-        "LogStream": record.crawler,
-        "MessagePrefix": record.id,
-    }
-    if record.ended is not None:
-        described["EndTime"] = record.ended
-    return described | ({"ErrorMessage": record.error} if record.error else {})
+def _refuse_wrong(crawler: dict[str, Any]) -> None:
+    """Refuse a definition that Glue refuses."""
+    try:
+        check(crawler)
+    except CrawlError as error:
+        raise AwsError("InvalidInputException", str(error)) from error

@@ -72,13 +72,17 @@ def summarise(findings: Findings) -> Summary:
 def table_name(prefix: str, folder: Folder) -> str:
     """Name the table of a folder as Glue does: the folder's name, what may not be is `_`."""
     leaf = folder.prefix.rstrip("/").rpartition("/")[2] or folder.bucket
-    leaf = leaf.rpartition("=")[2]
-    return NOT_IN_NAMES.sub("_", f"{prefix}{leaf}".lower())[:LONGEST_NAME]
+    return plain_name(prefix, leaf.rpartition("=")[2])
 
 
-def distinct_name(name: str, folder: Folder) -> str:
-    """Name the table of a folder whose plain name belongs to another location."""
-    mark = md5(folder.url.encode(), usedforsecurity=False).hexdigest()
+def plain_name(prefix: str, words: str) -> str:
+    """Give a table's name: lower-cased, what may not be in one is `_`."""
+    return NOT_IN_NAMES.sub("_", f"{prefix}{words}".lower())[:LONGEST_NAME]
+
+
+def distinct_name(name: str, location: str) -> str:
+    """Name a table whose plain name belongs to another location."""
+    mark = md5(location.encode(), usedforsecurity=False).hexdigest()
     return f"{name[: LONGEST_NAME - 33]}_{mark}"
 
 

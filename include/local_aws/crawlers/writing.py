@@ -5,12 +5,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from include.local_aws.crawlers.databases import DatabaseTable, DatabaseTarget
+from include.local_aws.crawlers.databases import table_input as database_table_input
 from include.local_aws.crawlers.definition import Definition
 from include.local_aws.crawlers.listing import CrawlError, Folder
 from include.local_aws.crawlers.tables import (
     Summary,
     distinct_name,
     partition_input,
+    plain_name,
     table_input,
     table_name,
 )
@@ -40,32 +43,53 @@ class Writer:
         self.changes: Counter[str] = Counter()
         self.written: set[str] = set()
 
-    def write(self, folder: Folder, whole: Summary, parts: dict[tuple[str, ...], Summary]) -> None:
+    def write(
+        self,
+        folder: Folder,
+        whole: Summary,
+        parts: dict[tuple[str, ...], Summary],
+        catalog_table: str | None = None,
+    ) -> None:
         """Create or update a folder's table and its partitions.
 
         Args:
             folder: the table's files.
             whole: summary of all of them.
             parts: summary of each partition, by its values.
+            catalog_table: name of the table that exists for them, None to find or make one.
         """
-        name, existing = self._place(folder)
-        self.written.add(name)
-        wanted = table_input(name, self._definition.name, folder, whole)
-        if existing is None:
-            self._call("CreateTable", {"TableInput": wanted})
-            self.changes["TABLE ADD"] += 1
-            self._log(f"created table {name} at {folder.url}")
-        else:
-            wanted = self._update(existing, wanted)
+        plain = catalog_table or table_name(self._definition.prefix, folder)
+        name, existing = self._place(plain, folder.url)
+        wanted = self._write(table_input(name, self._definition.name, folder, whole), existing)
         if folder.keys:
             self._write_partitions(name, folder, parts, wanted["StorageDescriptor"])
 
-    def _place(self, folder: Folder) -> tuple[str, dict[str, Any] | None]:
-        """Find the table's name, and the table if it exists."""
-        plain = table_name(self._definition.prefix, folder)
+    def write_database_table(
+        self, target: DatabaseTarget, engine: str, found: DatabaseTable
+    ) -> None:
+        """Create or update the table of a table in a database."""
+        plain = plain_name(self._definition.prefix, found.location)
+        name, existing = self._place(plain, found.location)
+        self._write(
+            database_table_input(name, self._definition.name, target, engine, found), existing
+        )
+
+    def _write(self, wanted: dict[str, Any], existing: dict[str, Any] | None) -> dict[str, Any]:
+        """Create or update a table, and give its definition as it then is."""
+        name = wanted["Name"]
+        self.written.add(name)
+        if existing is not None:
+            return self._update(existing, wanted)
+        self._call("CreateTable", {"TableInput": wanted})
+        self.changes["TABLE ADD"] += 1
+        self._log(f"created table {name} at {wanted['StorageDescriptor']['Location']}")
+        return wanted
+
+    def _place(self, plain: str, location: str) -> tuple[str, dict[str, Any] | None]:
+        """Find the name of a location's table, and the table if it exists."""
         existing = self._table(plain)
-        if existing is not None and _location(existing) != folder.url.rstrip("/"):
-            plain = distinct_name(plain, folder)
+        if existing is not None and _location(existing) != location.rstrip("/"):
+            plain = distinct_name(plain, location)
             existing = self._table(plain)
         return plain, existing
 
@@ -94,7 +118,8 @@ class Writer:
         if not self._definition.updates:
             self._log(f"table {name} exists and is not updated (UpdateBehavior LOG)")
             return existing
-        wanted = wanted | {"PartitionKeys": existing.get("PartitionKeys", [])}
+        untouched = {key: value for key, value in existing.items() if key not in ANSWER_ONLY}
+        wanted = untouched | wanted | {"PartitionKeys": existing.get("PartitionKeys", [])}
         kept = {
             parameter: value
             for parameter, value in existing.get("Parameters", {}).items()
@@ -182,14 +207,11 @@ class Writer:
             self._log(f"table {name}: no files for partitions {[p['Values'] for p in gone][:5]}")
 
     def remove_tables(self) -> None:
-        """Do with this crawler's tables whose files are gone what the policy says."""
+        """Do with this crawler's tables whose files or sources are gone what the policy says."""
         for table in self._tables():
             name, parameters = table["Name"], table.get("Parameters", {})
-            inside = any(
-                f"{_location(table)}/".startswith(target.url) for target in self._definition.targets
-            )
             mine = parameters.get("UPDATED_BY_CRAWLER") == self._definition.name
-            if name in self.written or not mine or not inside:
+            if name in self.written or not mine or not self._is_inside(table):
                 continue
             self._log(f"no files for table {name} ({self._definition.deletes})")
             if self._definition.deletes == "DELETE_FROM_DATABASE":
@@ -201,6 +223,16 @@ class Writer:
                 body = {"TableInput": _deprecated(table), "VersionId": table["VersionId"]}
                 self._call("UpdateTable", body)
                 self.changes["TABLE UPDATE"] += 1
+
+    def _is_inside(self, table: dict[str, Any]) -> bool:
+        """Say whether a table's place is one that the crawler looked into."""
+        location, connection = _location(table), table.get("Parameters", {}).get("connectionName")
+        return any(
+            f"{location}/".startswith(target.url) for target in self._definition.targets
+        ) or any(
+            target.connection == connection and target.covers(tuple(location.split(".")))
+            for target in self._definition.databases
+        )
 
     def _tables(self) -> Iterator[dict[str, Any]]:
         request: dict[str, Any] = {}

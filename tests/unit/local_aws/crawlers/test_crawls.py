@@ -411,19 +411,11 @@ def test_many_partitions_are_written(lake: Lake) -> None:
         (lambda lake: lake.crawler(DatabaseName="no_such_database"), "no_such_database"),
         (lambda lake: lake.put("bronze/orders/stray.json", {"id": 1}), "different depths"),
         (lambda lake: lake.put("bronze/stray.json", {"id": 1}), "above table level 3"),
-        (lambda lake: lake.crawler(config="not an object"), "not a JSON object"),
-        (lambda lake: lake.crawler(config={"Grouping": {"TableLevelConfiguration": "3"}}), "'3'"),
         (lambda lake: lake.crawler(Classifiers=["mine"]), "Classifier mine not found"),
         (lambda lake: lake.crawler(Target={"Exclusions": ["[z-a]"]}), "is not a pattern"),
         (
-            lambda lake: lake.crawler(RecrawlPolicy={"RecrawlBehavior": "CRAWL_NEW_FOLDERS_ONLY"}),
-            "needs UpdateBehavior and DeleteBehavior LOG",
-        ),
-        (
-            lambda lake: lake.crawler(
-                Targets={"CatalogTargets": [{"DatabaseName": "x", "Tables": ["y"]}]}
-            ),
-            "only S3Targets",
+            lambda lake: lake.crawler(Targets={"DynamoDBTargets": [{"Path": "orders"}]}),
+            "only CatalogTargets, JdbcTargets, S3Targets are crawled here, not DynamoDBTargets",
         ),
     ],
 )
@@ -438,6 +430,41 @@ def test_a_crawl_that_fails_says_why(
     listed = lake.glue.list_crawls(CrawlerName=lake.name)["Crawls"]
     assert [crawl["State"] for crawl in listed] == ["FAILED"]
     assert reason in listed[0]["ErrorMessage"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"config": "not an object"}, "not a JSON object"),
+        ({"config": {"Grouping": {"TableLevelConfiguration": "3"}}}, "'3'"),
+        (
+            {"RecrawlPolicy": {"RecrawlBehavior": "CRAWL_NEW_FOLDERS_ONLY"}},
+            "needs UpdateBehavior and DeleteBehavior LOG",
+        ),
+        (
+            {"Targets": {"CatalogTargets": [{"DatabaseName": "x", "Tables": ["y"]}]}},
+            "CatalogTargets need the DeleteBehavior LOG",
+        ),
+        (
+            {
+                "Targets": {
+                    "CatalogTargets": [{"DatabaseName": "x", "Tables": ["y"]}],
+                    "S3Targets": [{"Path": "s3://b/"}],
+                }
+            },
+            "cannot be mixed",
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(
+    lake: Lake, settings: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(lake.glue.exceptions.InvalidInputException, match=reason):
+        lake.crawler(**settings)
+    assert lake.name not in lake.glue.list_crawlers()["CrawlerNames"]
+    lake.crawler()
+    with pytest.raises(lake.glue.exceptions.InvalidInputException, match=reason):
+        lake.crawler(**settings)
 
 
 def test_what_cloudformation_defines_is_crawled(lake: Lake, client: Any, ministack: str) -> None:
@@ -582,6 +609,47 @@ def test_a_crawl_that_a_crash_interrupted_has_failed(lake: Lake, context: Contex
     assert "start the crawler again" in crawler["LastCrawl"]["ErrorMessage"]
 
 
+def test_crawlers_are_found_by_their_tags(lake: Lake) -> None:
+    lake.crawler(Tags={"team": lake.name, "stage": "test"})
+    found = lake.glue.list_crawlers(Tags={"team": lake.name})["CrawlerNames"]
+    assert found == [lake.name]
+    assert not lake.glue.list_crawlers(Tags={"team": lake.name, "stage": "live"})["CrawlerNames"]
+
+
+def test_a_table_of_the_catalog_is_brought_up_to_its_folder(lake: Lake) -> None:
+    """Its name, what describes it and its other parameters stay; no table is made or removed."""
+    lake.put("bronze/orders/d=1/a.json", {"id": 1, "name": "x"})
+    key = {"Name": "d", "Type": "string"}
+    descriptor = {"Columns": [], "Location": f"s3://{lake.bucket}/bronze/orders/"}
+    lake.glue.create_table(
+        DatabaseName=lake.name,
+        TableInput={
+            "Name": "mine",
+            "Description": "of a person",
+            "PartitionKeys": [key],
+            "StorageDescriptor": descriptor,
+            "Parameters": {"owner": "sales"},
+        },
+    )
+    lake.glue.create_crawler(
+        Name=lake.name,
+        Role="arn:aws:iam::000000000000:role/crawler",
+        Targets={"CatalogTargets": [{"DatabaseName": lake.name, "Tables": ["mine"]}]},
+        SchemaChangePolicy={"UpdateBehavior": "UPDATE_IN_DATABASE", "DeleteBehavior": "LOG"},
+    )
+    lake.crawl()
+    assert lake.tables() == ["mine"]
+    assert lake.columns("mine") == {"id": "bigint", "name": "string"}
+    table = lake.table("mine")
+    assert (table["Description"], table["Parameters"]["owner"]) == ("of a person", "sales")
+    assert table["Parameters"]["classification"] == "json"
+    assert sorted(lake.partitions("mine")) == [("1",)]
+
+    lake.s3.delete_object(Bucket=lake.bucket, Key="bronze/orders/d=1/a.json")
+    lake.crawl()
+    assert lake.tables() == ["mine"], "deleted objects are ignored"
+
+
 def test_crawls_are_listed_and_counted(lake: Lake) -> None:
     lake.put("bronze/orders/d=1/a.json", {"id": 1})
     lake.crawler()
@@ -591,6 +659,17 @@ def test_crawls_are_listed_and_counted(lake: Lake) -> None:
     listed = lake.glue.list_crawls(CrawlerName=lake.name)["Crawls"]
     assert [crawl["State"] for crawl in listed] == ["COMPLETED", "COMPLETED"]
     assert listed[0]["StartTime"] > listed[1]["StartTime"]
+    began = str(int(listed[0]["StartTime"].timestamp() * 1000) - 1)
+    for rule, expected in (
+        (("START_TIME", "GT", began), [listed[0]]),
+        (("START_TIME", "LE", began), [listed[1]]),
+        (("STATE", "EQ", "COMPLETED"), listed),
+        (("STATE", "NE", "COMPLETED"), []),
+        (("CRAWL_ID", "EQ", listed[1]["CrawlId"]), [listed[1]]),
+    ):
+        wanted = dict(zip(("FieldName", "FilterOperator", "FieldValue"), rule, strict=True))
+        found = lake.glue.list_crawls(CrawlerName=lake.name, Filters=[wanted])["Crawls"]
+        assert found == expected, rule
     metrics = lake.glue.get_crawler_metrics(CrawlerNameList=[lake.name])["CrawlerMetricsList"]
     assert [(m["TablesCreated"], m["TablesUpdated"]) for m in metrics] == [(0, 1)]
     assert metrics[0]["LastRuntimeSeconds"] > 0
