@@ -41,11 +41,13 @@ OPTIONS = {
     "TillsPort": "its port (5432)",
     "TillsDatabase": "its database (tills)",
     "TillsUser": "user of the extracts (lake_reader)",
+    "TillsSslMode": "disable, prefer or require (require)",
     "CustomersEngine": "mysql or postgres, what holds the customers (mysql)",
     "CustomersHost": "host of the customers' database (first deployment)",
     "CustomersPort": "its port (3306)",
     "CustomersDatabase": "its database (customers)",
     "CustomersUser": "user of the extracts (customers_reader)",
+    "CustomersSslMode": "disable, prefer or require (require)",
     "MarketplaceUrl": "address of the marketplace's API (first deployment)",
     "AlertEmail": "address that gets the alerts",
 }

@@ -41,11 +41,13 @@ class Laptop:
             tills_port=exports["LOCAL_RDS_PORT"],
             tills_database=TILLS_DATABASE,
             tills_user=TILLS_USER,
+            tills_ssl_mode="disable",  # the embedded PostgreSQL is on the loopback, without a key
             customers_engine="postgres",
             customers_host=exports["LOCAL_RDS_HOST"],
             customers_port=exports["LOCAL_RDS_PORT"],
             customers_database=sources.CUSTOMERS_DATABASE,
             customers_user=sources.CUSTOMERS_USER,
+            customers_ssl_mode="disable",
             marketplace_url=self.sources.marketplace_url,
         )
         passwords = {

@@ -30,7 +30,11 @@ class Table:
     updated_by: str | None = None
 
 
-TABLES = (Table(stack.TILLS_DATABASE, "store_transactions"),)
+TABLES = (
+    Table(stack.TILLS_DATABASE, "store_transactions"),
+    Table(stack.TILLS_DATABASE, "inventory_levels"),
+    Table(CUSTOMERS_DATABASE, "customers", updated_by="customer_id"),
+)
 
 
 def connect(laptop: stack.Laptop, database: str) -> psycopg2.extensions.connection:

@@ -97,12 +97,12 @@ class FinishedExtract:
         self.hook.write_document(
             f"s3://{self.bucket}/{manifest}",
             {
+                "from": day.start.isoformat(),
+                "to": day.end.isoformat(),
                 **told,
                 **facts,
                 "file": file.rpartition("/")[2],
                 "extracted_at": datetime.now(UTC).isoformat(),
-                "from": day.start.isoformat(),
-                "to": day.end.isoformat(),
             },
         )
         return {"day": day.day.isoformat(), "file": file, **facts}

@@ -151,12 +151,12 @@ def test_pools_and_ports_are_the_laptop_s(
 def test_shell_snippets_have_no_syntax_error(
     compose: dict[str, Any], services: dict[str, dict[str, Any]]
 ) -> None:
-    snippets = [compose["configs"]["tills"]["content"]]
+    snippets = [compose["configs"][name]["content"] for name in ("tills", "customers")]
     for service in services.values():
         command = service.get("command", [])
         if command[:1] in (["sh"], ["bash"]):
             snippets.append(command[-1])
-    assert len(snippets) >= 4
+    assert len(snippets) >= 5
     for snippet in snippets:
         text = snippet.replace("$$", "$")
         checked = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True)
@@ -167,9 +167,8 @@ def test_the_tills_database_is_made_for_reading(
     compose: dict[str, Any], database: dict[str, str]
 ) -> None:
     """Runs PostgreSQL's init script of the compose file on a real server."""
-    schema = ROOT / "include/sample_data/store_transactions.sql"
     script = compose["configs"]["tills"]["content"].replace("$$", "$")
-    script = script.replace("/tills/store_transactions.sql", str(schema))
+    script = script.replace("/tills/", f"{ROOT}/include/sample_data/")
     variables = {"POSTGRES_USER": "postgres", "TILLS_PASSWORD": "it's secret"}
     path = f"{INSTALLATION / 'bin'}{os.pathsep}{os.environ['PATH']}"
     made = subprocess.run(
@@ -189,7 +188,8 @@ def test_the_tills_database_is_made_for_reading(
         )
     ) as connection:
         cursor = connection.cursor()
-        cursor.execute("SELECT count(*) FROM public.store_transactions")
-        assert cursor.fetchone() == (0,)
+        for table in ("store_transactions", "inventory_levels"):
+            cursor.execute(f"SELECT count(*) FROM public.{table}")
+            assert cursor.fetchone() == (0,)
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             cursor.execute("DELETE FROM public.store_transactions")

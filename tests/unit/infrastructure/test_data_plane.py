@@ -230,6 +230,7 @@ def test_another_port_changes_the_secret_and_keeps_the_token_key(aws: Clients) -
         "dbname": "tills",
         "username": "lake_reader",
         "password": "open sesame",
+        "sslmode": "require",
     }
     assert json.loads(value("CustomersSecretId")) == {
         "engine": "mysql",
@@ -238,6 +239,7 @@ def test_another_port_changes_the_secret_and_keeps_the_token_key(aws: Clients) -
         "dbname": "customers",
         "username": "customers_reader",
         "password": "open barley",
+        "sslmode": "require",
     }
     api = {"url": "https://api.example.com", "token": "t0ken"}
     assert json.loads(value("MarketplaceSecretId")) == api
@@ -273,5 +275,5 @@ def test_without_a_password_one_is_generated(aws: Clients) -> None:
         secret_id = outputs[f"{database}SecretId"]
         secret = aws("secretsmanager").get_secret_value(SecretId=secret_id)
         connection = json.loads(secret["SecretString"])
-        assert connection["host"] == host
+        assert (connection["host"], connection["sslmode"]) == (host, "require")
         assert len(connection["password"]) == 32
