@@ -10,6 +10,7 @@ Job definitions are MiniStack's (CloudFormation makes them there); their runs ar
     run_log.py         the log file, CloudWatch Logs, and the error message in it
     execution.py       one run from STARTING to its final state
     store.py           the runs, in SQLite
+    bookmarks.py       what the runs of a job have read
     api.py             the actions of the Glue API
 """
 

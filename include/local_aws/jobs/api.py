@@ -13,6 +13,7 @@ from typing import Any
 
 from include.local_aws.front.context import AwsError, Context, Handler
 from include.local_aws.jobs import processes
+from include.local_aws.jobs.bookmarks import Bookmarks
 from include.local_aws.jobs.definitions import JobDefinitions
 from include.local_aws.jobs.execution import WORKER_DPUS, Execution, Outcome, capacity, run_folder
 from include.local_aws.jobs.store import ACTIVE, Leftover, RunStore
@@ -47,6 +48,7 @@ class JobRunApi:
         self._minute = minute
         self._store = RunStore(context.state / "jobs.sqlite")
         self._definitions = JobDefinitions(context, context.state / "jobs.sqlite")
+        self._bookmarks = Bookmarks(context.state / "jobs.sqlite")
         self._lock = threading.Lock()
         self._executions: dict[str, Execution] = {}
         self._closing = False
@@ -62,11 +64,12 @@ class JobRunApi:
             "AWSGlue.BatchStopJobRun": self.stop,
             "AWSGlue.CreateJob": self._definitions.create,
             "AWSGlue.UpdateJob": self._definitions.update,
-            "AWSGlue.DeleteJob": self._definitions.delete,
+            "AWSGlue.DeleteJob": self._delete,
             "AWSGlue.GetJob": lambda body: {"Job": self._definitions.get(_text(body, "JobName"))},
             "AWSGlue.GetJobs": lambda _: {"Jobs": self._definitions.all()},
             "AWSGlue.ListJobs": self._list_jobs,
             "AWSGlue.BatchGetJobs": lambda body: self._definitions.several(body["JobNames"]),
+            **self._bookmarks.handlers(),
         }
 
     def close(self) -> None:
@@ -78,6 +81,7 @@ class JobRunApi:
             execution.ask_to_end(Outcome("FAILED", CRASHED))
         for execution in executions:
             execution.join(3 * processes.GRACE_SECONDS)
+        self._bookmarks.close()
         self._definitions.close()
         self._store.close()
 
@@ -152,6 +156,11 @@ class JobRunApi:
             left.id, JobRunState="FAILED", ErrorMessage=CRASHED, CompletedOn=time.time()
         )
         LOGGER.warning("%s: FAILED, %s", left.id, CRASHED)
+
+    def _delete(self, body: dict[str, Any]) -> dict[str, Any]:
+        answer = self._definitions.delete(body)
+        self._bookmarks.delete(str(body.get("JobName")))
+        return answer
 
     def _list_jobs(self, body: dict[str, Any]) -> dict[str, Any]:
         names = [job["Name"] for job in self._definitions.all()]

@@ -18,6 +18,9 @@ from include.local_aws.jobs.arguments import RunArguments
 # between this machine and Glue that nobody declared.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "SSL_CERT_FILE")
 
+# `awsglue` and `awsgluedq`, which Glue's own machines have
+LIBRARY = Path(__file__).parents[1] / "glue_library"
+
 
 class PreparationError(Exception):
     """A run cannot start; the message says why and names what is missing."""
@@ -73,7 +76,7 @@ def prepare(
     # a .py file is imported from its folder, an archive is itself on the path
     path = {
         str(library.parent if library.suffix == ".py" else library): None for library in libraries
-    }
+    } | {str(LIBRARY): None}
     environment = {
         **_inherited(),
         **arguments.environment,

@@ -1,0 +1,23 @@
+"""The names that scripts written for AWS Glue import, over plain Spark and boto3.
+
+Made for running other people's scripts on the embedded AWS. Names, arguments and results follow
+the AWS Glue Developer Guide, "Program AWS Glue ETL scripts in Python"; the code is our own.
+
+A `DynamicFrame` here is a Spark DataFrame. What follows from that, and differs from AWS: a column
+with values of several types is a string column, not a choice; a function that fails on a record
+fails the job instead of making an error record. Whatever is missing raises `NotSupportedHere`.
+
+    context.py       GlueContext
+    dynamicframe.py  DynamicFrame
+    collection.py    DynamicFrameCollection; what glueContext.create_dynamic_frame and … are
+    transforms/      ApplyMapping, ResolveChoice, Join, …
+    job.py           Job
+    utils.py         getResolvedOptions
+    bookmarks.py     what a run has read, per transformation context
+    fields.py        names of nested fields, types, schemas as text
+    mapping.py, relationalizing.py   the work behind DynamicFrame's methods
+    catalog.py       tables and partitions of the Data Catalog
+    listing.py       objects in S3
+    reading.py       files -> DataFrame
+    sinks.py         DataFrame -> files and catalog
+"""

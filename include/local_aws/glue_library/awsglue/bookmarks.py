@@ -1,0 +1,121 @@
+"""What runs of a job have read: one bookmark per transformation context of a source.
+
+As on AWS ("Tracking processed data using job bookmarks"): a file counts as new by its time of last
+modification, so a rewritten file is read again; nothing is remembered until `job.commit()`; a
+source without a transformation context has no bookmark.
+"""
+
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from awsglue.catalog import client
+from awsglue.errors import NotSupportedHere
+from awsglue.listing import S3Object
+
+OVERLAP_SECONDS = 900.0
+"""Files this much older than the newest are remembered one by one: S3 lists may come late."""
+
+
+class BookmarkError(Exception):
+    """The bookmark could not be kept; what it says is the service's reason."""
+
+
+@dataclass
+class Bookmark:
+    """The bookmark of the job that runs.
+
+    Attributes:
+        option: `job-bookmark-enable`, `-pause` or `-disable`.
+        job: The job's name.
+        run: The run's id.
+        version: Of the stored bookmark; a commit over another version is refused.
+        kept: What was stored when the run began: by context the newest time, and the files
+            (address to time) that were not much older.
+        seen: The same after what this run has read.
+    """
+
+    option: str = "job-bookmark-disable"
+    job: str = ""
+    run: str = ""
+    version: int = 0
+    kept: dict[str, Any] = field(default_factory=dict)
+    seen: dict[str, Any] = field(default_factory=dict)
+
+    def unread(self, context: str, objects: Sequence[S3Object]) -> list[S3Object]:
+        """The files that no committed run has read in this context."""
+        if self.option == "job-bookmark-disable" or not context:
+            return list(objects)
+        before = self.kept.get(context) or {"until": 0.0, "files": {}}
+        border = before["until"] - OVERLAP_SECONDS
+        fresh = [
+            item
+            for item in objects
+            if item.modified >= border and before["files"].get(item.path) != item.modified
+        ]
+        times = {**before["files"], **{item.path: item.modified for item in fresh}}
+        until = max([before["until"], *times.values()])
+        files = {path: time for path, time in times.items() if time >= until - OVERLAP_SECONDS}
+        self.seen[context] = {"until": until, "files": files}
+        return fresh
+
+    def commit(self) -> None:
+        """Store what this run has read, if bookmarks are enabled."""
+        if self.option != "job-bookmark-enable":
+            return
+        _call(
+            "LocalGlue.CommitJobBookmark",
+            {
+                "JobName": self.job,
+                "RunId": self.run,
+                "Version": self.version,
+                "JobBookmark": json.dumps({**self.kept, **self.seen}),
+            },
+        )
+        self.version += 1
+        self.kept = {**self.kept, **self.seen}
+
+
+current = Bookmark()
+"""Of the job that runs: one per process, as `Job` is on AWS."""
+
+
+def open_bookmark(job: str, arguments: Mapping[str, Any]) -> Bookmark:
+    """Read the bookmark of a job; called by `Job.init`.
+
+    Args:
+        job: The job's name.
+        arguments: As `getResolvedOptions` gave them.
+    """
+    if arguments.get("job_bookmark_from") or arguments.get("job_bookmark_to"):
+        raise NotSupportedHere("--job-bookmark-from and --job-bookmark-to")
+    current.option = arguments.get("job_bookmark_option") or "job-bookmark-disable"
+    current.job, current.run = job, str(arguments.get("JOB_RUN_ID") or "")
+    current.version, current.kept, current.seen = 0, {}, {}
+    if current.option != "job-bookmark-disable":
+        try:
+            entry = client().get_job_bookmark(JobName=job)["JobBookmarkEntry"]
+        except client().exceptions.EntityNotFoundException:
+            return current  # its first run
+        current.version = int(entry["Version"])
+        current.kept = json.loads(entry.get("JobBookmark") or "{}")
+    return current
+
+
+def _call(target: str, body: Mapping[str, Any]) -> None:
+    """Call an action that only the local Glue has; AWS keeps bookmarks inside the service."""
+    request = urllib.request.Request(
+        os.environ["AWS_ENDPOINT_URL_GLUE"],
+        data=json.dumps(body).encode(),
+        headers={"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"},
+    )
+    try:
+        urllib.request.urlopen(request, timeout=60).close()
+    except urllib.error.HTTPError as error:
+        answer = json.loads(error.read() or b"{}")
+        reason = f"{answer.get('__type', error.code)}: {answer.get('Message', '')}"
+        raise BookmarkError(reason) from error
