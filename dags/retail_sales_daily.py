@@ -25,14 +25,16 @@ from functools import partial
 from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, TaskGroup, chain
 from pendulum import datetime
 
-from include.lake import checks, contracts, deployment, inputs, layout, marts, releases, window
+from include.lake import checks, contracts, deployment, drift, inputs, layout, marts, releases
+from include.lake.restatements import Comparison
 from include.lake.values import Template
+from include.lake.window import resolve
 from retail_lake import operators
-from retail_lake.defaults import task_defaults, window_params
+from retail_lake.defaults import dag_defaults, window_params
 from retail_lake.notifications.failure_alert import FailureAlert
 from retail_lake.sensors.delivery import DeliverySensor
 
-LAKE, STACK = contracts.load_lake(), deployment.load()
+LAKE, MARTS, STACK = contracts.load_lake(), marts.load_marts(), deployment.load()
 POINTER = (LAKE.ops_database, "published")
 STORE = {"bucket": STACK.lake_bucket, "layout": layout}
 ATHENA = {"workgroup": STACK.pipeline_workgroup, "database": LAKE.gold_database}
@@ -45,6 +47,7 @@ def of(task_id: str, key: str) -> str:
 
 RELEASE, BASE = of("open_release", "release"), of("check_drift", "base_location")
 FIRST, LAST = of("open_release", "from_date"), of("open_release", "to_date")
+OURS = {"release": RELEASE, **STORE}
 BUILT = {"inputs": of("check_drift", "inputs"), "manifest": of("bronze_to_silver", "manifest")}
 TRY, R = Template("{{ ti.try_number }}"), Template(RELEASE)
 alert = FailureAlert(STACK.alert_topic_arn, "open_release", LAKE.time_zone)
@@ -54,17 +57,15 @@ with DAG(
     doc_md=__doc__,
     schedule=CronDataIntervalTimetable("0 5 * * *", timezone=LAKE.time_zone),
     start_date=datetime(2009, 12, 1, tz=LAKE.time_zone),  # the first day a backfill may ask for
-    catchup=False,
     max_active_runs=4,  # a day that waits for its files must not hold up the others
     dagrun_timeout=timedelta(hours=20),
     tags=["retail", "daily"],
     params=window_params(),
-    default_args=task_defaults(on_failure=alert),
-    on_failure_callback=alert,
+    **dag_defaults(alert),
 ):
     opened = operators.OpenReleaseOperator(
         task_id="open_release",
-        resolve=partial(window.resolve, zone=LAKE.time_zone),
+        resolve=partial(resolve, zone=LAKE.time_zone),
         release_id=releases.release_id,
         datasets=[each.dataset for each in LAKE.contracts],
         **STORE,
@@ -86,27 +87,25 @@ with DAG(
     crawl = operators.ReleaseCrawlerOperator(task_id="crawl_bronze", crawler=STACK.crawler_name)
     gate = operators.CheckDriftOperator(
         task_id="check_drift",
-        release=RELEASE,
         days=opened.output["days"],
         pointer=POINTER,
         lake=LAKE,
         rules=inputs,
-        window=window.Window,
-        parse_pointer=releases.parse_pointer,
-        **STORE,
+        drift=drift,
+        alert_topic=STACK.alert_topic_arn,
+        **OURS,
     )
     secret = STACK.customer_token_key_secret_id
     job = operators.ReleaseGlueJobOperator(
         task_id="bronze_to_silver",
         job_name=STACK.job_name,
-        release=RELEASE,
         script_args={"--manifest": BUILT["inputs"], "--customer_token_key_secret": secret},
         retries=1,  # what fails twice does not fail by chance, and every run costs money
-        **STORE,
+        **OURS,
     )
     staged: dict[str, str] = {}
     with TaskGroup("gold") as gold:
-        for mart in marts.load_marts():
+        for mart in MARTS:
             name = mart.name
             table = layout.staged_table(LAKE.gold_database, name, R, TRY)
             folder = layout.uri(STACK.lake_bucket, layout.gold_prefix(name, R, TRY))
@@ -126,16 +125,17 @@ with DAG(
                 results_table=(LAKE.ops_database, "quality_results"),
                 **ATHENA,
             )
+    staging = {"base_location": BASE, "staged": staged, **BUILT, **OURS}
+    restate = operators.RestatementsOperator(
+        task_id="restatements", rules=Comparison(LAKE, MARTS), **staging, **ATHENA
+    )
     publish = operators.PublishOperator(
         task_id="publish",
-        release=RELEASE,
-        base_location=BASE,
-        staged=staged,
+        books={"restatements": restate.output["days"]},
         pointer=POINTER,
         rules=releases,
         outlets=[Asset(f"{LAKE.analytics_database}.{name}") for name in staged],
-        **BUILT,
-        **STORE,
+        **staging,
     )
     report = operators.ReportOperator(
         task_id="report",
@@ -146,4 +146,4 @@ with DAG(
         **BUILT,
         **ATHENA,
     )
-    chain(opened, ingest, crawl, gate, job, gold, publish, report)
+    chain(opened, ingest, crawl, gate, job, gold, restate, publish, report)

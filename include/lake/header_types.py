@@ -21,12 +21,12 @@ _DEFAULT_FORMATS = {
 }
 #: Arrow types that the job reads exactly, by declared type; no float is ever exact.
 _PARQUET = {
-    "string": r"(large_)?string|u?int\d+|decimal.*|date.*|bool|dictionary.*string.*",
-    "integer": r"u?int\d+|decimal.*|(large_)?string",
-    "decimal": r"u?int\d+|decimal.*|(large_)?string",
-    "timestamp": r"timestamp.*|(large_)?string",
-    "date": r"date.*|timestamp.*|(large_)?string",
-    "boolean": r"bool|(large_)?string",
+    "string": r"(large_)?string|u?int\d+|dictionary.*string.*",
+    "integer": r"u?int\d+|decimal.*",
+    "decimal": r"u?int\d+|decimal.*",
+    "timestamp": r"timestamp.*",
+    "date": r"date.*|timestamp.*",
+    "boolean": r"bool",
 }
 
 

@@ -13,7 +13,8 @@ from typing import Any
 from include.lake import layout, values
 from include.lake.contracts import Contract, Lake
 from include.lake.releases import Pointer, PointerRow
-from include.lake.window import Window
+from include.lake.releases import parse_pointer as parse_pointer
+from include.lake.window import Window as Window
 
 
 class InputsError(RuntimeError):

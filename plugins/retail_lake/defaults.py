@@ -29,6 +29,15 @@ def task_defaults(on_failure: Callable[[Any], None]) -> dict[str, Any]:
     }
 
 
+def dag_defaults(alert: Callable[[Any], None]) -> dict[str, Any]:
+    """Return what every DAG is made with: no catch-up, the tasks' defaults, the failure alert."""
+    return {
+        "catchup": False,
+        "default_args": task_defaults(on_failure=alert),
+        "on_failure_callback": alert,
+    }
+
+
 def window_params() -> dict[str, Param]:
     """Return the parameters of a run for chosen days; the trigger form shows them as dates."""
     texts = {

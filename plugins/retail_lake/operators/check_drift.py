@@ -1,7 +1,6 @@
 """The gate before the job: what arrived is what was agreed, and is listed once and for all."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Protocol
 
@@ -10,7 +9,10 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from retail_lake.hooks.catalog import CatalogHook
 from retail_lake.hooks.documents import DocumentsHook, StoredObject
+from retail_lake.hooks.heads import DamagedFileError, HeaderRules, HeadsHook
+from retail_lake.notifications.added_columns import AddedColumnsNotice
 
+SHOWN = 10  # problems in one message
 Listings = dict[str, dict[date, list[StoredObject]]]
 
 
@@ -23,9 +25,21 @@ class InputLayout(Protocol):
     def inputs_key(self, release: str, /) -> str:
         """Return the key of a release's input list."""
 
+    def drift_key(self, dataset: str, /) -> str:
+        """Return the key of what remembers a dataset's added columns."""
+
 
 class InputRules(Protocol):
-    """The pure decisions about a release's inputs; a module may be one."""
+    """The pure decisions about a release's inputs; a module may be one.
+
+    Attributes:
+        Window: (first day, last day) → the window as the rules take it.
+    """
+
+    Window: Callable[[date, date], Any]
+
+    def parse_pointer(self, text: str, /) -> Any:
+        """Return the published state that a pointer's text holds."""
 
     def manifest_keys(self, objects: Iterable[Any], /) -> list[str]:
         """Return the keys of those objects that describe an extract."""
@@ -48,45 +62,24 @@ class InputRules(Protocol):
         """Return the input list."""
 
 
-@dataclass(frozen=True)
-class Drift:
-    """How a table's columns differ from those that were declared, each sorted.
+class DriftRules(HeaderRules, Protocol):
+    """What files say of their columns, held against a contract; a module may be one."""
 
-    Attributes:
-        missing: required and not there; breaking.
-        absent: declared, not required and not there.
-        added: there and not declared.
-    """
-
-    missing: tuple[str, ...]
-    absent: tuple[str, ...]
-    added: tuple[str, ...]
-
-
-def drift(declared: Mapping[str, bool], found: Iterable[str]) -> Drift:
-    """Compare column names, whose case the catalog does not keep.
-
-    Args:
-        declared: name → whether the data cannot be loaded without it.
-        found: names in the catalog.
-    """
-    present = {name.lower() for name in found}
-    gone = sorted(name for name in declared if name.lower() not in present)
-    return Drift(
-        missing=tuple(name for name in gone if declared[name]),
-        absent=tuple(name for name in gone if not declared[name]),
-        added=tuple(sorted(present - {name.lower() for name in declared})),
-    )
+    def compare(self, contract: Any, header: Any, /) -> Any:
+        """Return `problems` (texts) and `added` (names) of a file's header."""
 
 
 class CheckDriftOperator(AwsBaseOperator[CatalogHook]):
-    """Compares the crawled catalog with what was agreed, then writes the release's input list.
+    """Compares what arrived with what was agreed, then writes the release's input list.
 
-    A table, a day's partition or a required column that is missing fails before anything is built,
-    without a retry, naming all of them; another difference of columns is
-    logged. The input list names every
-    object (size, ETag) and every published partition that the release is built from: what arrives
-    later is not in it.
+    Looked at are the headers of the very files that the list names (a few KB of each) and the
+    crawled catalog. A table or a day's partition that is missing, and a column that was removed,
+    renamed, retyped or doubled, fails before anything is built, without a retry, naming dataset,
+    columns and file. A column more is ignored, and people are told of it once. Files without rows
+    need no columns in the catalog: a crawler makes nothing of them.
+
+    The input list names every object (size, ETag) and every published partition that the release
+    is built from: what arrives later is not in it.
 
     Args:
         release: the release's id (templated).
@@ -94,12 +87,12 @@ class CheckDriftOperator(AwsBaseOperator[CatalogHook]):
         pointer: (database, table) of the table that says what is published.
         bucket: the lake's bucket.
         lake: has `bronze_database` (its tables are named as the datasets), `silver_database` (of
-            the partitions to build on) and `contracts`, each with `dataset` and
+            the partitions to build on) and `contracts`, each with `dataset`, `source.format` and
             `delivered_columns` (source, required).
         layout: where things lie.
-        rules: the pure decisions.
-        window: (first day, last day) → the window as the rules take it.
-        parse_pointer: text of the pointer → the published state.
+        rules: the pure decisions about inputs.
+        drift: the pure decisions about columns.
+        alert_topic: SNS topic for notices of added columns.
     """
 
     aws_hook_class = CatalogHook
@@ -115,8 +108,8 @@ class CheckDriftOperator(AwsBaseOperator[CatalogHook]):
         lake: Any,
         layout: InputLayout,
         rules: InputRules,
-        window: Callable[[date, date], Any],
-        parse_pointer: Callable[[str], Any],
+        drift: DriftRules,
+        alert_topic: str,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -127,12 +120,8 @@ class CheckDriftOperator(AwsBaseOperator[CatalogHook]):
         self.lake = lake
         self.layout = layout
         self.rules = rules
-        self.window = window
-        self.parse_pointer = parse_pointer
-        self.columns: dict[str, dict[str, bool]] = {
-            each.dataset: {column.source: column.required for column in each.delivered_columns}
-            for each in lake.contracts
-        }
+        self.drift = drift
+        self.alert_topic = alert_topic
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Check every dataset and write the list.
@@ -143,65 +132,92 @@ class CheckDriftOperator(AwsBaseOperator[CatalogHook]):
             per dataset that no contract names).
         """
         days = [date.fromisoformat(day) for day in self.days]
-        problems: list[str] = []
-        added: dict[str, list[str]] = {}
-        listings = self._list(days)
-        for dataset, listing in listings.items():
-            found = self._check(dataset, listing, problems)
-            if found:
-                added[dataset] = found
-                self.log.warning(
-                    "%s has columns that its contract does not name: %s", dataset, found
-                )
-        if problems:
-            raise AirflowFailException(
-                "bronze is not as agreed: " + "; ".join(problems) + ". Ask the sender, or change "
-                "the contract, then clear this run from its first task"
-            )
         # The state to build on is read now, not when the run began to wait for its files.
         pointer = self.hook.table(*self.pointer)
         base = pointer["StorageDescriptor"]["Location"]
-        document = self._inputs(days, listings, base)
+        document = self._inputs(days, self._list(days), base)
+        problems: list[str] = []
+        added = {}
+        for contract in self.lake.contracts:
+            files = document["datasets"][contract.dataset]
+            if found := self._check(contract, files, problems):
+                added[contract.dataset] = found
+        if problems:
+            more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+            raise AirflowFailException(
+                f"bronze is not as agreed: {'; '.join(problems[:SHOWN])}{more}. Ask the sender, or "
+                "change the contract, then clear this run from its first task"
+            )
         address = f"s3://{self.bucket}/{self.layout.inputs_key(self.release)}"
         DocumentsHook(aws_conn_id=self.aws_conn_id).write_document(address, document)
+        self._report(added, context)
         facts = {
             "inputs": address,
             "base_version": str(pointer["VersionId"]),
             "base_location": base,
             "objects": sum(map(len, document["datasets"].values())),
             "upstream": len(document["upstream"]),
-            "added": added,
+            "added": {dataset: sorted(columns) for dataset, columns in added.items()},
         }
         self.log.info("Inputs of %s: %s", self.release, facts)
         return facts
 
     def _check(
-        self,
-        dataset: str,
-        listing: Mapping[date, Sequence[StoredObject]],
-        problems: list[str],
-    ) -> list[str]:
-        """Add what is missing of a dataset to `problems`; return its added columns."""
-        wanted = [
-            day.isoformat() for day, objects in listing.items() if any(map(_has_data, objects))
-        ]
-        if not wanted:
-            return []  # empty files only: a crawler makes nothing of them
-        if not self.hook.has_table(self.lake.bronze_database, dataset):
-            problems.append(f"the crawler made no table {self.lake.bronze_database}.{dataset}")
+        self, contract: Any, files: Sequence[Mapping[str, Any]], problems: list[str]
+    ) -> dict[str, str]:
+        """Add what is wrong with a dataset to `problems`; return its added columns, with a file."""
+        hook = HeadsHook(aws_conn_id=self.aws_conn_id)
+        objects = [StoredObject(file["key"], file["size"], file["etag"]) for file in files]
+        try:
+            headers = hook.headers(self.drift, contract, self.bucket, objects)
+        except DamagedFileError as error:
+            problems.append(str(error))
+            return {}
+        added: dict[str, str] = {}
+        for header in headers:
+            found = self.drift.compare(contract, header)
+            problems += found.problems
+            for name in found.added:
+                added.setdefault(name, header.file)
+        with_rows = {
+            file["ingest_date"]
+            for file, header in zip(files, headers, strict=True)
+            if header.has_rows
+        }
+        shown = {name.lower() for header in headers for name in header.names}
+        problems += self._crawled(contract, sorted(with_rows), shown)
+        return added
+
+    def _crawled(self, contract: Any, days: Sequence[str], shown: Collection[str]) -> list[str]:
+        """Say what the catalog lacks of days with rows; columns that files show are not lost."""
+        if not days:
             return []
-        table = self.hook.table(self.lake.bronze_database, dataset)
-        names = [column["Name"] for column in table["StorageDescriptor"]["Columns"]]
-        found = drift(self.columns[dataset], names)
-        if found.missing:
-            problems.append(f"{dataset} lacks columns {', '.join(found.missing)}")
-        if found.absent or found.added:
-            self.log.warning("%s: %s", dataset, found)
-        present = self.hook.locations(self.lake.bronze_database, dataset, [[day] for day in wanted])
-        absent = [day for day in wanted if (day,) not in present]
-        if absent:
+        database, dataset = self.lake.bronze_database, contract.dataset
+        if not self.hook.has_table(database, dataset):
+            return [f"the crawler made no table {database}.{dataset}"]
+        table = self.hook.table(database, dataset)
+        known = {column["Name"].lower() for column in table["StorageDescriptor"]["Columns"]}
+        required = [column.source for column in contract.delivered_columns if column.required]
+        lost = [name for name in required if name.lower() not in known]
+        if lost:
+            self.log.warning("%s.%s lacks columns %s", database, dataset, ", ".join(lost))
+        problems = []
+        if gone := [name for name in lost if name.lower() not in shown]:
+            problems.append(f"{dataset} lacks columns {', '.join(gone)}")
+        present = self.hook.locations(database, dataset, [[day] for day in days])
+        if absent := [day for day in days if (day,) not in present]:
             problems.append(f"{dataset} has no partition for {', '.join(absent)}")
-        return list(found.added)
+        return problems
+
+    def _report(self, added: Mapping[str, Mapping[str, str]], context: Any) -> None:
+        ti = context["ti"]
+        run = {"dag_id": ti.dag_id, "run_id": ti.run_id, "days": [self.days[0], self.days[-1]]}
+        notice = AddedColumnsNotice(self.alert_topic, self.aws_conn_id)
+        for dataset, columns in added.items():
+            self.log.warning("%s has columns that its contract does not name: %s", dataset, columns)
+            notice.report(
+                f"s3://{self.bucket}/{self.layout.drift_key(dataset)}", dataset, columns, run
+            )
 
     def _list(self, days: Sequence[date]) -> Listings:
         documents = DocumentsHook(aws_conn_id=self.aws_conn_id)
@@ -212,7 +228,7 @@ class CheckDriftOperator(AwsBaseOperator[CatalogHook]):
                 )
                 for day in days
             }
-            for dataset in self.columns
+            for dataset in (contract.dataset for contract in self.lake.contracts)
         }
 
     def _inputs(self, days: Sequence[date], listings: Listings, base: str) -> dict[str, Any]:
@@ -223,8 +239,8 @@ class CheckDriftOperator(AwsBaseOperator[CatalogHook]):
             for objects in by_day.values()
             for key in self.rules.manifest_keys(objects)
         }
-        pointer = self.parse_pointer(documents.read_lines(base))
-        window = self.window(days[0], days[-1])
+        pointer = self.rules.parse_pointer(documents.read_lines(base))
+        window = self.rules.Window(days[0], days[-1])
         return self.rules.build(
             release=self.release,
             window=window,
@@ -247,7 +263,3 @@ class CheckDriftOperator(AwsBaseOperator[CatalogHook]):
                 self.lake.silver_database, table, wanted
             ).items()
         }
-
-
-def _has_data(item: StoredObject) -> bool:
-    return item.size > 0 and not item.key.rpartition("/")[2].startswith(("_", "."))

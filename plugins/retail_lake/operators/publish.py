@@ -65,13 +65,16 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
         bucket: the lake's bucket.
         staged: mart → `database.table` that holds it (templated); `database.mart` is the table
             that readers' views see, partitioned by (day, release).
+        books: other table → its days (templated), whose partitions are registered already.
         pointer: (database, table) of the pointer.
         layout: where things lie.
         rules: the pure decisions.
     """
 
     aws_hook_class = CatalogHook
-    template_fields: Sequence[str] = ("base_location", "inputs", "manifest", "release", "staged")
+    template_fields: Sequence[str] = (
+        *("base_location", "books", "inputs", "manifest", "release", "staged"),
+    )
 
     def __init__(
         self,
@@ -85,6 +88,7 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
         pointer: tuple[str, str],
         layout: PublishLayout,
         rules: PublishRules,
+        books: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -97,6 +101,7 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
         self.pointer = pointer
         self.layout = layout
         self.rules = rules
+        self.books = books or {}
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Publish the release.
@@ -109,7 +114,10 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
         inputs = documents.read_document(self.inputs)
         manifest = documents.read_document(self.manifest)
         days = {mart: self._register(mart, staged) for mart, staged in self.staged.items()}
-        publication = self.rules.plan(inputs, manifest, days)
+        books = {
+            name: [date.fromisoformat(day) for day in listed] for name, listed in self.books.items()
+        }
+        publication = self.rules.plan(inputs, manifest, {**days, **books})
 
         table = self.hook.table(*self.pointer)
         location = table["StorageDescriptor"]["Location"]

@@ -11,22 +11,24 @@ from retail_lake.operators.athena import ReleaseAthenaOperator
 
 
 class RestatementRules(Protocol):
-    """The pure decisions about restatements; a module may be one."""
+    """The pure decisions about restatements."""
+
+    @property
+    def table(self) -> tuple[str, str]:
+        """(database, table) that keeps them, partitioned by (day, release)."""
 
     def statement(
         self,
-        marts: Any,
         staged: Mapping[str, str],
-        base: Any,
+        base: str,
         affected_days: Collection[date],
         release: str,
         window: tuple[date, date],
-        databases: tuple[str, str],
         /,
     ) -> str | None:
         """Return the query for what a release changes; None if nothing of it was published."""
 
-    def documents(self, marts: Any, rows: Any, /) -> Mapping[date, Sequence[Mapping[str, Any]]]:
+    def documents(self, rows: Any, /) -> Mapping[date, Sequence[Mapping[str, Any]]]:
         """Return the rows to keep by business day, from those of the query."""
 
 
@@ -50,13 +52,9 @@ class RestatementsOperator(ReleaseAthenaOperator):
         manifest: address of its job's manifest (templated).
         base_location: folder of the pointer that it was built on (templated).
         staged: mart → `database.table` that holds it (templated).
-        marts: the marts, as the rules take them.
-        lake: has `silver_database` and `gold_database`.
-        table: (database, table) that keeps restatements, partitioned by (day, release).
         bucket: the lake's bucket.
         layout: where things lie.
         rules: the pure decisions.
-        parse_pointer: text of a pointer file → the published state.
     """
 
     template_fields: Sequence[str] = (
@@ -72,13 +70,9 @@ class RestatementsOperator(ReleaseAthenaOperator):
         manifest: str,
         base_location: str,
         staged: dict[str, str],
-        marts: Any,
-        lake: Any,
-        table: tuple[str, str],
         bucket: str,
         layout: RestatementsLayout,
         rules: RestatementRules,
-        parse_pointer: Any,
         **kwargs: Any,
     ) -> None:
         super().__init__(query="", **kwargs)  # made in execute, from the documents
@@ -87,13 +81,9 @@ class RestatementsOperator(ReleaseAthenaOperator):
         self.manifest = manifest
         self.base_location = base_location
         self.staged = staged
-        self.marts = marts
-        self.databases = (lake.silver_database, lake.gold_database)
-        self.table = table
         self.bucket = bucket
         self.layout = layout
         self.rules = rules
-        self.parse_pointer = parse_pointer
 
     def execute(self, context: Any) -> Any:
         """Compare.
@@ -106,13 +96,11 @@ class RestatementsOperator(ReleaseAthenaOperator):
         days = documents.read_document(self.inputs)["window"]
         affected = documents.read_document(self.manifest)["affected_days"]
         query = self.rules.statement(
-            self.marts,
             self.staged,
-            self.parse_pointer(documents.read_lines(self.base_location)),
+            documents.read_lines(self.base_location),
             [date.fromisoformat(day) for day in affected],
             self.release,
             (date.fromisoformat(days["from"]), date.fromisoformat(days["to"])),
-            self.databases,
         )
         if query is None:
             self.log.info("None of the days of %s has been published before", self.release)
@@ -124,7 +112,7 @@ class RestatementsOperator(ReleaseAthenaOperator):
     def result(self, context: Any, execution: dict[str, Any]) -> dict[str, Any]:
         """Keep the rows and return what `execute` promises."""
         facts = super().result(context, execution)
-        found = self.rules.documents(self.marts, self.rows(execution))
+        found = self.rules.documents(self.rows(execution))
         documents = DocumentsHook(aws_conn_id=self.aws_conn_id)
         partitions = []
         for day, rows in found.items():
@@ -133,7 +121,7 @@ class RestatementsOperator(ReleaseAthenaOperator):
             text = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
             documents.write_text(f"{folder}restatements.jsonl", text, "application/x-ndjson")
             partitions.append({"values": [day.isoformat(), self.release], "location": folder})
-        CatalogHook(aws_conn_id=self.aws_conn_id).register(*self.table, partitions)
+        CatalogHook(aws_conn_id=self.aws_conn_id).register(*self.rules.table, partitions)
         restated = {day.isoformat(): len(rows) for day, rows in found.items()}
         self.log.info("%s restates: %s", self.release, restated or "nothing")
         context["ti"].xcom_push(key="days", value=list(restated))

@@ -36,6 +36,7 @@ TASKS = {
     "bronze_to_silver",
     *(f"gold.build_{mart}" for mart in MARTS),
     *(f"gold.check_{mart}" for mart in MARTS),
+    "restatements",
     "publish",
     "report",
 }
@@ -64,7 +65,8 @@ def test_order(dag: Any) -> None:
     assert before("bronze_to_silver") == {"check_drift"}
     assert all(before(f"gold.build_{mart}") == {"bronze_to_silver"} for mart in MARTS)
     assert all(before(f"gold.check_{mart}") == {f"gold.build_{mart}"} for mart in MARTS)
-    assert before("publish") == {f"gold.check_{mart}" for mart in MARTS}
+    assert before("restatements") == {f"gold.check_{mart}" for mart in MARTS}
+    assert before("publish") == {"restatements"}
     assert before("report") == {"publish"}
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.lake import catalog, layout, marts, releases, restatements
+from include.lake import catalog, layout, marts, releases
+from include.lake.contracts import load_lake
+from include.lake.restatements import Comparison
 from retail_lake.hooks.catalog import CatalogHook
 from retail_lake.operators.athena import ReleaseAthenaOperator
 from retail_lake.operators.restatements import RestatementsOperator
@@ -20,6 +23,7 @@ from tests.unit.plugins.world import World, release
 
 __all__ = ["workgroup"]  # a fixture
 
+LAKE = load_lake()
 (DAILY,) = (mart for mart in marts.load_marts() if mart.name == "daily_sales")
 OLD, NEW = release(1), release(2)
 FIRST, SECOND, THIRD = (date(2025, 3, day) for day in (1, 2, 3))
@@ -40,6 +44,8 @@ class Shop:
         self.workgroup = workgroup
         self.base: list[releases.PointerRow] = []
         self.glue = CatalogHook()
+        name = world.database
+        self.lake = replace(LAKE, silver_database=name, gold_database=name, ops_database=name)
         world.glue.delete_table(DatabaseName=world.database, Name="daily_sales")
         keys = {"sale_date": "date", "release": "string"}
         columns = {column.name: column.type for column in DAILY.data_columns}
@@ -99,17 +105,9 @@ class Shop:
             manifest=self.world.write("silver.json", {"affected_days": days}),
             base_location=base,
             staged={"daily_sales": f"{self.world.database}.staged"},
-            marts=(DAILY,),
-            lake=type(
-                "Lake",
-                (),
-                {"silver_database": self.world.database, "gold_database": self.world.database},
-            ),
-            table=(self.world.database, "restatements"),
             bucket=self.world.bucket,
             layout=layout,
-            rules=restatements,
-            parse_pointer=releases.parse_pointer,
+            rules=Comparison(self.lake, (DAILY,)),
             database=self.world.database,
             workgroup=self.workgroup,
         )
@@ -214,16 +212,13 @@ def test_only_the_partitions_concerned_are_named() -> None:
         releases.PointerRow("daily_sales", None, FIRST, OLD),
         releases.PointerRow("daily_sales", None, THIRD, release(7)),
     )
-    sql = restatements.statement(
-        (DAILY,),
+    sql = Comparison(LAKE, (DAILY,)).statement(
         {"daily_sales": "retail_gold.daily_sales__x"},
-        releases.Pointer(rows),
+        releases.Pointer(rows).text(),
         [FIRST, SECOND],
         NEW,
         (SECOND, SECOND),
-        ("retail_silver", "retail_gold"),
     )
     assert sql is not None
     assert f"(release = '{OLD}' AND sale_date IN (DATE '2025-03-01'))" in sql
     assert release(7) not in sql
-    assert "2025-03-02') AND" not in sql
