@@ -76,7 +76,7 @@ with DAG(
                 markers = opened.output[f"markers_{each.dataset}"]
                 DeliverySensor(task_id=f"wait_{each.dataset}", bucket_key=markers)
             else:
-                operators.DatabaseToS3ParquetOperator(
+                operators.EXTRACTS[each.source.kind](
                     task_id=f"extract_{each.dataset}",
                     secret_id=STACK.secret_id(str(each.source.secret)),
                     contract=each,

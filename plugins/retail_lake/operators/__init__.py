@@ -24,10 +24,14 @@ _MODULES = {
     "RestApiToS3JsonLinesOperator": "rest_extract",
     "RollbackOperator": "rollback",
 }
+#: kind of source → what extracts its days
+_EXTRACTS = {"database": "DatabaseToS3ParquetOperator", "rest_api": "RestApiToS3JsonLinesOperator"}
 
 
 def __getattr__(name: str) -> Any:
-    """Load the module that defines an operator."""
+    """Load the module that defines an operator, or those of all ``EXTRACTS``."""
+    if name == "EXTRACTS":
+        return {kind: __getattr__(operator) for kind, operator in _EXTRACTS.items()}
     if name not in _MODULES:
         raise AttributeError(f"module {__name__} has no {name}")
     return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
