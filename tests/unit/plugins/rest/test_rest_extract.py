@@ -13,6 +13,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from retail_lake.hooks import multipart
+from retail_lake.operators import daily_extract
 from tests.unit.plugins.rest.conftest import DAY, QUICK, TOKEN, Api, sale
 
 FOLDER = f"bronze/marketplace_sales/ingest_date={DAY}/"
@@ -303,3 +304,26 @@ def test_a_secret_that_opens_nothing_is_refused(
     with pytest.raises(AirflowException, match=message) as caught:
         make().execute(context)
     assert "t0ken" not in str(caught.value)
+
+
+def test_an_answer_that_trickles_in_time_is_read(
+    api: Api, make: Any, context: Any, stored: Any
+) -> None:
+    """Slow is no fault as long as bytes come and the whole is not late."""
+    api.sell_many(12)
+    api.break_down("slow", page=2, seconds=0.5)
+    (facts,) = make(patience=replace(QUICK, page_seconds=10)).execute(context)
+    assert stored()[facts["file"]] == canonical(12)
+    assert len(api.asked) == 3
+
+
+def test_the_token_is_masked_before_it_is_used(
+    api: Api, make: Any, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masked: list[tuple[str, int]] = []
+    monkeypatch.setattr(
+        daily_extract, "mask_secret", lambda text: masked.append((text, len(api.asked)))
+    )
+    make().execute(context)
+    assert (TOKEN, 0) in masked
+    assert any(TOKEN in text and text != TOKEN for text, _ in masked)  # the secret as a whole
