@@ -25,7 +25,9 @@ LARGEST_PAGE = 64 * 1024 * 1024  # bytes, after decompression
 CHUNK_BYTES = 1 << 16
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 # answers that no repetition changes, and what to do about them
+MOVED = "it moved, and our token stays here: put the new url into the secret"
 FINAL = {
+    **dict.fromkeys((301, 302, 303, 307, 308), MOVED),
     400: "it refuses our parameters: has its interface changed?",
     401: "renew the token in the secret",
     403: "let the token's owner read this resource",
