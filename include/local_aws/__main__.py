@@ -1,6 +1,7 @@
 """The embedded AWS on its own: `python -m include.local_aws up`, then `env`, and `down`."""
 
 import argparse
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -15,7 +16,10 @@ def main() -> int:
     parser.add_argument(
         "--state", type=Path, default=Path(".local/aws"), help="folder of its state (.local/aws)"
     )
+    parser.add_argument("--faults", action="store_true", help="tests may order faults")
     arguments = parser.parse_args()
+    if arguments.faults:
+        os.environ[stack.FAULTS] = "1"
     folder: Path = arguments.state.resolve()
     if arguments.command == "down":
         print("stopped" if supervisor.stop(folder) else "nothing runs here")

@@ -1,6 +1,7 @@
 """The services of the embedded AWS, and what a client must export to talk to them."""
 
 import json
+import os
 import secrets
 import sys
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ from include.local_aws.supervisor import Service
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
+FAULTS = "LOCAL_AWS_FAULTS"
+"""Environment variable: "1" when tests may order faults."""
 PORTS = ("s3", "front", "gateway", "database")
 
 
@@ -62,6 +65,10 @@ class Stack:
         """The processes in the order in which they start."""
         ports = {name: str(port) for name, port in self.ports.items()}
         password_file = self.folder / "database-password"
+        calls = self.folder / "calls"
+        switches = {}
+        if os.environ.get(FAULTS) == "1":
+            switches["faults"] = self.folder / "faults.sqlite"
         return [
             Service(
                 "database",
@@ -75,7 +82,7 @@ class Stack:
             ),
             Service(
                 "ministack",
-                python("include.local_aws.durable"),
+                python("include.local_aws.base", calls=calls / "base.jsonl", **switches),
                 env={
                     "GATEWAY_PORT": ports["s3"],
                     "BIND_HOST": "127.0.0.1",
@@ -112,6 +119,8 @@ class Stack:
                     endpoint=self.endpoint_url,
                     state=self.folder / "front",
                     gateway_port=ports["gateway"],
+                    calls=calls / "front.jsonl",
+                    **switches,
                 ),
                 healthy=answers(f"{self.front_url}/healthz"),
             ),

@@ -7,7 +7,10 @@ import threading
 from pathlib import Path
 
 from include.local_aws import athena, catalog, crawlers, jobs
+from include.local_aws.calls import CallLog
+from include.local_aws.faults import FaultRules
 from include.local_aws.front.context import Context
+from include.local_aws.front.gate import Gate
 from include.local_aws.front.server import FrontServer
 
 SERVICES = (catalog, crawlers, jobs, athena)
@@ -20,6 +23,9 @@ def main() -> None:
     arguments.add_argument("--endpoint", required=True, help="URL of MiniStack")
     arguments.add_argument("--state", type=Path, required=True, help="folder of durable state")
     arguments.add_argument("--gateway-port", type=int, required=True, help="WebHDFS gateway")
+    arguments.add_argument("--calls", type=Path, help="file of the call log")
+    arguments.add_argument("--faults", type=Path, help="file of ordered faults; without it, none")
+    arguments.add_argument("--enforce-iam", action="store_true", help="policies are enforced")
     arguments.add_argument("--region", default="us-east-1")
     arguments.add_argument("--account", default="000000000000")
     options = arguments.parse_args()
@@ -41,7 +47,14 @@ def main() -> None:
         for service in SERVICES
         for target, handler in service.actions(context).items()
     }
-    server = FrontServer(options.port, context.endpoint, handlers)
+    gate = Gate(
+        context,
+        handlers,
+        CallLog(options.calls) if options.calls else None,
+        FaultRules(options.faults) if options.faults else None,
+        options.enforce_iam,
+    )
+    server = FrontServer(options.port, context.endpoint, handlers, gate)
     threading.Thread(target=server.serve_forever, name="front", daemon=True).start()
     logging.info("serving %d actions on %s", len(handlers), context.front_url)
     stop.wait()

@@ -4,7 +4,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -27,18 +27,26 @@ SIGNING_NAMES = {"AWSGlue": "glue", "AmazonAthena": "athena"}
 class AwsError(Exception):
     """A refusal as the AWS API words it; clients see their modelled exception of that code."""
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        status: int = 400,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         """Name the error.
 
         Args:
             code: modelled exception name, for example `EntityNotFoundException`.
             message: what is wrong with which thing.
             status: HTTP status, 400 for the caller's mistakes and 500 for ours.
+            headers: of the answer, besides the usual ones.
         """
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status
+        self.headers = dict(headers or {})
 
     def __str__(self) -> str:
         """Code and message, as they are to be read in a log."""

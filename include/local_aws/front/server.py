@@ -7,6 +7,7 @@ HTTP status with `__type` in the body and `x-amzn-ErrorType` in the headers.
 import json
 import logging
 import sys
+import time
 import uuid
 from collections.abc import Iterable, Mapping
 from http.client import HTTPConnection, HTTPException
@@ -15,11 +16,15 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from include.local_aws.front.context import AwsError, Handler
+from include.local_aws.front.gate import DroppedError, Gate, access_key
+from include.local_aws.front.orders import PREFIX, execute
+from include.local_aws.front.resources import Request
 
 log = logging.getLogger(__name__)
 
 FORWARD_SECONDS = 120
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "upgrade", "te"}
+JSON = [("Content-Type", "application/json")]
 INTERNAL_ERRORS = {"AmazonAthena": "InternalServerException"}
 """X-Amz-Target prefix -> its name for "our fault", where it is not InternalServiceException."""
 
@@ -31,14 +36,22 @@ class FrontServer(ThreadingHTTPServer):
         port: port to listen on.
         endpoint: URL of MiniStack, which gets every request without a handler.
         handlers: X-Amz-Target -> handler of that action.
+        gate: what happens before and after a request is executed; None: nothing.
     """
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, endpoint: str, handlers: Mapping[str, Handler]) -> None:
+    def __init__(
+        self,
+        port: int,
+        endpoint: str,
+        handlers: Mapping[str, Handler],
+        gate: Gate | None = None,
+    ) -> None:
         self.upstream = urlsplit(endpoint)
         self.handlers = handlers
+        self.gate = gate
         super().__init__(("127.0.0.1", port), RequestHandler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -61,15 +74,35 @@ class RequestHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Health of the front; other GETs are MiniStack's."""
         if self.path == "/healthz":
-            self._answer(200, b'{"status":"ok"}', [("Content-Type", "application/json")])
+            self._wanted, self._began = Request("", "", ()), time.monotonic()
+            self._answer(200, b'{"status":"ok"}', JSON)
         else:
             self._serve()
 
     def _serve(self) -> None:
         """Run the action's handler, or pass the request on as it came."""
+        self._wanted, self._began = Request("", "", ()), time.monotonic()
         body = self._body()
         target = self.headers.get("X-Amz-Target", "")
-        handler = cast(FrontServer, self.server).handlers.get(target)
+        server = cast(FrontServer, self.server)
+        if server.gate is not None:
+            if self.path.startswith(PREFIX):
+                status, found = execute(
+                    self.command, self.path, body, server.gate.context, server.gate.rules
+                )
+                self._answer(status, json.dumps(found).encode(), JSON)
+                return
+            self._wanted = server.gate.describe(target, body)
+            try:
+                server.gate.admit(self._wanted, self.command, self.path, self.headers.items(), body)
+            except AwsError as refusal:
+                self._refuse(refusal)
+                return
+            except DroppedError:
+                self._note(0, [])
+                self.close_connection = True
+                return
+        handler = server.handlers.get(target)
         if handler is None:
             self._forward(body)
         else:
@@ -136,18 +169,33 @@ class RequestHandler(BaseHTTPRequestHandler):
         headers = [
             ("Content-Type", "application/x-amz-json-1.1"),
             ("x-amzn-ErrorType", error.code),
+            *error.headers.items(),
         ]
         self._answer(error.status, body, headers)
 
+    def _note(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
+        """Have the call written down."""
+        gate = cast(FrontServer, self.server).gate
+        if gate is not None and self._wanted.service:
+            given = {name.lower(): value for name, value in headers}
+            gate.note(
+                self._wanted,
+                access_key(self.headers.items()),
+                status,
+                given.get("x-amzn-errortype", ""),
+                given.get("x-amzn-requestid", ""),
+                time.monotonic() - self._began,
+            )
+
     def _answer(self, status: int, body: bytes, headers: Iterable[tuple[str, str]]) -> None:
         """Send status, headers (a request id is added when missing) and body at once."""
+        headers = list(headers)
+        if "x-amzn-requestid" not in {name.lower() for name, _ in headers}:
+            headers.append(("x-amzn-RequestId", str(uuid.uuid4())))
+        self._note(status, headers)
         self.send_response_only(status)
-        names = set()
         for name, value in headers:
-            names.add(name.lower())
             self.send_header(name, value)
-        if "x-amzn-requestid" not in names:
-            self.send_header("x-amzn-RequestId", str(uuid.uuid4()))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":

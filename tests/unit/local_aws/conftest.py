@@ -91,7 +91,13 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ministack"],
+            [
+                sys.executable,
+                "-m",
+                "include.local_aws.base",
+                "--calls",
+                str(folder / "calls" / "base.jsonl"),
+            ],
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -1,4 +1,4 @@
-"""MiniStack that saves what it was told before it answers: `python -m include.local_aws.durable`.
+"""MiniStack's state in its files before its answers are sent.
 
 MiniStack 1.5.33 writes the state of its services when it ends in order, and only then, so that a
 killed one forgets every table, role and secret since its start (its S3 objects are written at once:
@@ -14,9 +14,8 @@ import asyncio
 import json
 import os
 import re
-import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -24,10 +23,7 @@ from urllib.parse import parse_qs
 import ministack.app as program
 from ministack.core import persistence
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Message, Receive, Send], Awaitable[None]]
+from include.local_aws.base.asgi import Application, Message, Peek, Receive, Send
 
 LATE_SERVICES = {"logs": "cloudwatch_logs", "monitoring": "cloudwatch"}
 """Signing name -> state that is written behind the answers."""
@@ -35,7 +31,6 @@ LATE_SECONDS = 1.0
 LATE_SHARE = 20  # a late write that took a second is followed by the next after 20 s at least
 READS = re.compile(r"(Get|List|Describe|BatchGet|Head|Query|Scan|Search|Lookup|Select|AssumeRole)")
 ATTEMPTS = 20
-ACTION_BYTES = 4096  # of a body, in which the action of a form is found
 
 
 class Saver:
@@ -129,17 +124,11 @@ class Durable:
         if service == "s3" and writes_itself(scope["method"], scope["path"], scope["query_string"]):
             await self._application(scope, receive, send)
             return
-        body = bytearray()
-
-        async def seen() -> Message:
-            message = await receive()
-            if message["type"] == "http.request" and len(body) < ACTION_BYTES:
-                body.extend(message.get("body", b"")[:ACTION_BYTES])
-            return message
+        asked = Peek(receive)
 
         async def saved(message: Message) -> None:
             if message["type"] == "http.response.start" and may_change(
-                service, scope["method"], headers, bytes(body)
+                service, scope["method"], headers, bytes(asked.body)
             ):
                 if service in LATE_SERVICES:
                     self._saver.save_late()
@@ -147,7 +136,7 @@ class Durable:
                     await self._saver.save()
             await send(message)
 
-        await self._application(scope, seen, saved)
+        await self._application(scope, asked, saved)
 
 
 def signing_name(headers: Mapping[bytes, str]) -> str:
@@ -177,18 +166,3 @@ def may_change(service: str, method: str, headers: Mapping[bytes, str], body: by
     if action:
         return READS.match(action) is None
     return method != "GET"
-
-
-def main() -> None:
-    """Run MiniStack until SIGTERM."""
-    folder = Path(persistence.STATE_DIR)
-    if not persistence.PERSIST_STATE:
-        sys.exit("PERSIST_STATE is not 1: there would be no state to save")
-    folder.mkdir(parents=True, exist_ok=True)
-    program.app = Durable(program.app, Saver(folder))
-    sys.argv = ["ministack"]
-    program.main()
-
-
-if __name__ == "__main__":
-    main()
