@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import boto3
 
 from include.lake.contracts import load_lake
-from include.laptop import queries, tills
+from include.laptop import planted, queries, tills
 from include.laptop.published import Published
 from include.laptop.runs import RunError, Runs
 from include.laptop.stack import ROOT, Laptop
@@ -44,7 +44,7 @@ def show(laptop: Laptop, count: int) -> int:
     sample = make_sample(laptop.folder / "sample", days)
     truth = json.loads((sample / "truth.json").read_text())
     for day in days:
-        tills.ring_up(laptop, sample / "store_transactions" / f"{day}.csv")
+        tills.open_day(laptop, sample, day)
     runs.unpause()
     wrong: list[str] = []
     for day in days:
@@ -63,7 +63,11 @@ def show(laptop: Laptop, count: int) -> int:
         wrong += accounting(report, truth, day, first_time)
         scanned = ", ".join(f"{name} {size:,}" for name, size in report["bytes_scanned"].items())
         print(f"bytes scanned: {scanned}\npublished {seconds:.0f} s after the delivery")
-    wrong += totals(laptop.outputs()["AnalystsWorkgroup"], truth)
+    outputs = laptop.outputs()
+    wrong += totals(outputs["AnalystsWorkgroup"], truth)
+    wrong += planted.regions(outputs["AnalystsWorkgroup"], truth)
+    wrong += planted.categories(outputs["AnalystsWorkgroup"], truth)
+    wrong += planted.faults(outputs["PipelineWorkgroup"], truth)
     print("\nsha256 of the published files, all days")
     for table, digest in sorted(Published.now().digests().items()):
         print(f"  {table:<26}{digest}")

@@ -10,8 +10,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from include.sample_data.customers import DDL as CUSTOMERS_DDL
+from include.sample_data.customers import CustomersDay
 from include.sample_data.delivery import DeliveredFile, Row, Sale
+from include.sample_data.feed import FeedDay
+from include.sample_data.inventory import DDL as INVENTORY_DDL
+from include.sample_data.inventory import InventoryDay
 from include.sample_data.london import TIME_ZONE
+from include.sample_data.marketplace import MarketplaceDay
 from include.sample_data.tills import COLUMNS as STORE_COLUMNS
 from include.sample_data.tills import DDL as STORE_DDL
 from include.sample_data.tills import TillsDay
@@ -23,9 +29,17 @@ from include.sample_data.wholesale import WholesaleDay
 FIRST_DAY, LAST_DAY = date(2000, 1, 5), date(2199, 12, 31)
 LARGEST_SCALE = 5000.0
 
+#: By table that a source holds for us, the file that makes it in PostgreSQL.
+TABLES = {
+    "store_transactions": STORE_DDL,
+    "inventory_levels": INVENTORY_DDL,
+    "customers": CUSTOMERS_DDL,
+}
+
 __all__ = [
     "STORE_COLUMNS",
     "STORE_DDL",
+    "TABLES",
     "TIME_ZONE",
     "Accounts",
     "Day",
@@ -44,12 +58,23 @@ class Day:
     Attributes:
         day: Arrival day.
         files: Files dropped into bronze, by dataset.
-        store_file: The day's rows of the tills' table as a CSV for COPY; not a bronze file.
+        sources: What databases and the marketplace's API hold of the day, one file each (a CSV for
+            COPY, or JSON Lines); no bronze files.
     """
 
     day: date
     files: list[DeliveredFile]
-    store_file: DeliveredFile
+    sources: list[DeliveredFile]
+
+    @property
+    def everything(self) -> list[DeliveredFile]:
+        """All of it."""
+        return [*self.files, *self.sources]
+
+    @property
+    def store_file(self) -> DeliveredFile:
+        """The day's rows of the tills' table as a CSV for COPY."""
+        return self.sources[0]
 
     @property
     def store_rows(self) -> Iterator[str]:
@@ -63,7 +88,8 @@ def generate(day: date, seed: int = 7, scale: float = 1.0) -> Day:
     Args:
         day: Arrival day, from 2000-01-05 to 2199-12-31.
         seed: Another seed, other data.
-        scale: 1 is about 3,500 rows a day; below that every planted fault still occurs.
+        scale: 1 is about 4,000 sales a day; below that every planted fault still occurs. Catalogue,
+            stock and customers are as large at any scale.
 
     Raises:
         ValueError: The day or the scale is outside its limits.
@@ -75,8 +101,16 @@ def generate(day: date, seed: int = 7, scale: float = 1.0) -> Day:
     drops = (WebDay, WholesaleDay, VendorDay)
     return Day(
         day=day,
-        files=[file for drop in drops for file in drop(day, seed, scale).files()],
-        store_file=TillsDay(day, seed, scale).file(),
+        files=[
+            *(file for drop in drops for file in drop(day, seed, scale).files()),
+            *FeedDay(day).files(),
+        ],
+        sources=[
+            TillsDay(day, seed, scale).file(),
+            InventoryDay(day, seed).file(),
+            CustomersDay(day, seed).file(),
+            MarketplaceDay(day, seed, scale).file(),
+        ],
     )
 
 
@@ -96,8 +130,7 @@ def truth(
     """
     accounts = Accounts()
     for day in days:
-        delivered = generate(day, seed, scale)
-        for file in [*delivered.files, delivered.store_file]:
+        for file in generate(day, seed, scale).everything:
             for _ in accounts.watch(file):
                 pass
     return accounts.report(windows or [(day, day) for day in sorted(days)])

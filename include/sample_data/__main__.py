@@ -12,7 +12,8 @@ DESCRIPTION = """\
 Write deterministic retail data with planted, counted faults:
 
   OUT/<dataset>/ingest_date=D/<file>   the drops, closed by an empty _SUCCESS
-  OUT/store_transactions/D.csv         rows for COPY ... WITH (FORMAT csv, HEADER true)
+  OUT/<dataset>/D.csv                  rows for COPY ... WITH (FORMAT csv, HEADER true)
+  OUT/marketplace_sales/D.jsonl        what the marketplace's API lists, in its order
   OUT/truth.json                       the books a pipeline must arrive at when it runs day by day
 """
 
@@ -45,7 +46,9 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--from", dest="first", type=strict_day, required=True, metavar="D")
     parser.add_argument("--to", dest="last", type=strict_day, required=True, metavar="D")
-    parser.add_argument("--scale", type=float, default=1.0, metavar="N", help="1: 3,500 rows a day")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, metavar="N", help="1: 4,000 sales a day"
+    )
     parser.add_argument("--seed", type=int, default=7, metavar="N")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     given = parser.parse_args(argv)
@@ -78,8 +81,9 @@ def write_day(day: Day, out: Path, accounts: Accounts) -> int:
         size += write(file, folder / file.name, accounts)
     for dataset in {file.dataset for file in day.files}:
         (out / dataset / f"ingest_date={day.day}" / "_SUCCESS").touch()
-    store = day.store_file
-    return size + write(store, out / store.dataset / store.name, accounts)
+    for source in day.sources:
+        size += write(source, out / source.dataset / source.name, accounts)
+    return size
 
 
 def main(argv: list[str] | None = None) -> int:

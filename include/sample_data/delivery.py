@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from struct import pack
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 from zlib import crc32
 
+Made = TypeVar("Made")
+
 BLOCK = 0xFFFF  # most bytes in one stored block of a gzip file
+UNKNOWN = "Unknown"  # what gold says for a region or category that nobody knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,30 +30,47 @@ class Sale:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One delivered line and what must become of it: exactly one of sale and reason is set.
+    """One delivered line and what must become of it: one of sale, reason and entry is set.
 
     Attributes:
         text: The line as delivered, without its end.
         sale: What it adds to the sales.
         reason: Why it must end in quarantine.
-        key: Names the transaction, set where the same transaction may be delivered again.
+        key: Names the transaction (or entry), set where the same may be delivered again.
+        entry: Whether it is kept in a snapshot.
+        stays: Whether it is also among the rows of all later days.
     """
 
     text: str
     sale: Sale | None = None
     reason: str | None = None
     key: str | None = None
+    entry: bool = False
+    stays: bool = False
 
 
 @dataclass(frozen=True)
 class DeliveredFile:
-    """A file of one dataset and arrival day; its rows are made when they are read."""
+    """A file of one dataset and arrival day; its rows are made when they are read.
+
+    Attributes:
+        header: What stands before the rows, without its line end.
+        footer: What stands behind them, likewise.
+        extracted: Whether it is what the source holds; the pipeline makes files of its own of it.
+    """
 
     dataset: str
     ingest_date: date
     name: str
     rows: Callable[[], Iterator[Row]] = field(repr=False)
     header: str | None = None
+    footer: str | None = None
+    extracted: bool = False
+
+    @property
+    def first_row(self) -> int:
+        """Number of the first row: its line, or 1 where the pipeline writes the file."""
+        return 1 if self.header is None or self.extracted else self.header.count("\n") + 2
 
     def chunks(self, rows: Iterator[Row] | None = None) -> Iterator[bytes]:
         """Yield the file's bytes in pieces; ``rows`` stands in when they are watched."""
@@ -71,6 +91,7 @@ class DeliveredFile:
             if size > BLOCK:
                 yield ("\n".join(lines) + "\n").encode()
                 lines, size = [], 0
+        lines += [] if self.footer is None else [self.footer]
         if lines:
             yield ("\n".join(lines) + "\n").encode()
 
@@ -138,9 +159,9 @@ class Weave:
     def rows(
         self,
         file: int,
-        ordinary: Callable[[int], Row],
-        planted: Callable[[int, int], Row],
-    ) -> Iterator[Row]:
+        ordinary: Callable[[int], Made],
+        planted: Callable[[int, int], Made],
+    ) -> Iterator[Made]:
         """Yield a file's rows: ``ordinary(number)`` with ``planted(file, turn)`` spread between."""
         low, high = self.bounds(file)
         count = self.planted_in(file)

@@ -85,7 +85,12 @@ class TillsDay:
     def file(self) -> DeliveredFile:
         """Return the day's rows as a CSV with a header; NULL is an empty cell."""
         return DeliveredFile(
-            DATASET, self.day, f"{self.day}.csv", self.rows, header=",".join(COLUMNS)
+            DATASET,
+            self.day,
+            f"{self.day}.csv",
+            self.rows,
+            header=",".join(COLUMNS),
+            extracted=True,
         )
 
     def rows(self) -> Iterator[Row]:

@@ -26,13 +26,18 @@ class Trade:
 
     def second_at(self, day: date, position: float) -> int:
         """Return the second of the day by which ``position`` (0 ≤ p < 1) of the sales are made."""
+        hour, part = self.time_at(day, position)
+        return hour * HOUR + int(part * HOUR)
+
+    def time_at(self, day: date, position: float) -> tuple[int, float]:
+        """Return the same as the hour on the clock and the part of it that has passed."""
         weights = list(self.hours)
         if clocks_go_forward(day):
             weights[1] = 0  # this hour does not exist
         left = position * sum(weights)
         for hour, weight in enumerate(weights):
             if left < weight:
-                return hour * HOUR + int(left / weight * HOUR)
+                return hour, left / weight
             left -= weight
         raise ValueError(f"position {position} is outside 0 ≤ position < 1")
 
@@ -54,6 +59,12 @@ VENDOR = Trade(
     rows=450,
     week=(98, 96, 98, 102, 112, 124, 70),
     hours=(0, 0, 0, 0, 0, 0, 0, 0, 6, 24, 36, 44, 50, 48, 42, 42, 46, 52, 40, 18, 4, 0, 0, 0),
+)
+MARKETPLACE = Trade(
+    "marketplace",
+    rows=240,
+    week=(92, 90, 92, 96, 104, 112, 114),
+    hours=(8, 5, 3, 2, 2, 3, 6, 12, 18, 22, 24, 26, 28, 27, 26, 26, 28, 34, 42, 50, 54, 48, 32, 18),
 )
 STORE = Trade(
     "store",

@@ -21,7 +21,7 @@ class Copy(NamedTuple):
     ingest_date: date
     file: str
     row: int
-    sale: Sale
+    sale: Sale | None
 
 
 @dataclass
@@ -73,10 +73,11 @@ class Totals:
 
 @dataclass
 class FileAccount:
-    """What one file was made of."""
+    """What one file was made of; ``staying`` rows are in the source on all later days too."""
 
     rows_in: int = 0
     sound: int = 0
+    staying: int = 0
     quarantined: Counter[str] = field(default_factory=Counter)
 
 
@@ -96,11 +97,10 @@ class Accounts:
     def watch(self, file: DeliveredFile) -> Iterator[Row]:
         """Yield the file's rows and enter each in the books.
 
-        A row's number is its first line in the file; the header of a CSV is line 1. Rows of a table
-        are numbered from 1.
+        A row's number is its first line in the file. Rows of a table are numbered from 1.
         """
         account = self.files.setdefault((file.dataset, file.ingest_date, file.name), FileAccount())
-        line = 2 if file.header and file.dataset != "store_transactions" else 1
+        line = file.first_row
         for row in file.rows():
             self._enter(file, account, line, row)
             line += 1 + row.text.count("\n")
@@ -108,7 +108,7 @@ class Accounts:
 
     def _enter(self, file: DeliveredFile, account: FileAccount, number: int, row: Row) -> None:
         account.rows_in += 1
-        if row.sale is None:
+        if row.sale is None and not row.entry:
             if row.reason is None:
                 raise ValueError(f"{file.name} row {number}: neither a sale nor a reason")
             account.quarantined[row.reason] += 1
@@ -123,8 +123,10 @@ class Accounts:
             )
             return
         account.sound += 1
+        account.staying += row.stays
         if row.key is None:
-            self._single.setdefault(group(row.sale), Totals()).add(row.sale)
+            if row.sale is not None:
+                self._single.setdefault(group(row.sale), Totals()).add(row.sale)
         else:
             copy = Copy(file.ingest_date, file.name, number, row.sale)
             self._copies.setdefault((file.dataset, row.key), []).append(copy)
@@ -150,8 +152,10 @@ class Accounts:
                     "dataset": dataset,
                     "ingest_date": str(day),
                     "file": name,
-                    "rows_in": account.rows_in,
-                    "silver": account.sound - duplicates[dataset, day, name],
+                    "rows_in": account.rows_in + self._staying(dataset, day),
+                    "silver": account.sound
+                    + self._staying(dataset, day)
+                    - duplicates[dataset, day, name],
                     "quarantined": account.quarantined.total(),
                     "duplicates": duplicates[dataset, day, name],
                     "reasons": dict(sorted(account.quarantined.items())),
@@ -162,12 +166,21 @@ class Accounts:
             runs.append({"from": str(first), "to": str(last), "files": files})
         return runs
 
+    def _staying(self, dataset: str, before: date) -> int:
+        """Return how many rows of earlier deliveries a source still holds."""
+        return sum(
+            account.staying
+            for (name, day, _), account in self.files.items()
+            if name == dataset and day < before
+        )
+
     def sales(self) -> dict[Group, Totals]:
         """Return the sums that remain when every delivered day has been run, in whatever order."""
         sums = {key: Totals().plus(totals) for key, totals in self._single.items()}
         for copies in self._copies.values():
             winner = max(copies).sale
-            sums.setdefault(group(winner), Totals()).add(winner)
+            if winner is not None:
+                sums.setdefault(group(winner), Totals()).add(winner)
         return sums
 
     def report(self, windows: Sequence[tuple[date, date]]) -> dict[str, Any]:

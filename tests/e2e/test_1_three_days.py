@@ -25,7 +25,7 @@ def sample(lake: Lake, days: list[date], tmp_path_factory: pytest.TempPathFactor
     command += ["--from", str(days[0]), "--to", str(days[-1]), "--scale", "0.3"]
     subprocess.run(command, check=True, cwd=ROOT)
     for day in days:
-        tills.ring_up(lake.laptop, folder / "store_transactions" / f"{day}.csv")
+        tills.open_day(lake.laptop, folder, day)
     return folder
 
 

@@ -180,7 +180,7 @@ def test_a_day_of_all_sources(spark: SparkSession, lake: Lake, lake_folder: Lake
             assert [pq.read_metadata(file).num_rows for file in files] == [partition["rows"]]
             assert set(pq.read_schema(files[0]).names) == set(columns[table["table"]])
             assert unsettled_encodings(files[0]) == []
-    assert {table["table"]: len(table["partitions"]) for table in manifest["tables"]} == {
+    assert {t["table"]: len(t["partitions"]) for t in manifest["tables"] if t["partitions"]} == {
         "clean_ecommerce_orders": 1,
         "clean_store_transactions": 1,
         "clean_vendor_sales": 1,

@@ -17,24 +17,30 @@ ROOT = Path(__file__).parents[3]
 CONTRACTS = ROOT / "include" / "contracts"
 
 
-def test_lake_has_the_four_datasets_in_order() -> None:
+def test_lake_has_the_eight_datasets_in_order() -> None:
     lake = load_lake()
-    assert [contract.dataset for contract in lake.contracts] == [
-        "ecommerce_orders",
-        "store_transactions",
-        "vendor_sales",
-        "wholesale_invoices",
+    assert [(each.dataset, each.source.kind, each.source.format) for each in lake.contracts] == [
+        ("customers", "database", "parquet"),
+        ("ecommerce_orders", "s3_drop", "jsonl"),
+        ("inventory_levels", "database", "parquet"),
+        ("marketplace_sales", "rest_api", "jsonl"),
+        ("product_feed", "s3_drop", "xml"),
+        ("store_transactions", "database", "parquet"),
+        ("vendor_sales", "s3_drop", "csv"),
+        ("wholesale_invoices", "s3_drop", "csv"),
     ]
     assert lake.time_zone == "Europe/London"
     assert lake.max_lateness_days == 3
     assert (lake.silver_database, lake.analytics_database) == ("retail_silver", "sales_analytics")
-    assert [contract.channel for contract in lake.contracts] == [
+    assert [contract.channel for contract in lake.channels] == [
         "web",
+        "marketplace",
         "store",
         "vendor",
         "wholesale",
     ]
-    with pytest.raises(KeyError, match="include/contracts has: ecommerce_orders"):
+    assert [each.silver_table for each in lake.snapshots] == ["customers", "inventory", "products"]
+    with pytest.raises(KeyError, match="include/contracts has: customers, ecommerce_orders"):
         lake.contract("nothing")
 
 
@@ -55,6 +61,33 @@ def test_orders_contract_has_the_delivered_schema() -> None:
     assert orders.column("customer_id").stored_name == "customer_token"
     assert (orders.source.kind, orders.source.format) == ("s3_drop", "jsonl")
     assert orders.lateness_days == 3
+
+
+def test_snapshots_say_what_they_fill_and_where_they_come_from() -> None:
+    lake = load_lake()
+    feed, stock, people = map(lake.contract, ("product_feed", "inventory_levels", "customers"))
+    assert feed.source.options == {"rowTag": "product"}
+    assert feed.enriches is not None
+    assert feed.enriches.fill == {"product_name": "product_name", "category": "category"}
+    assert (stock.source.time_column, stock.source.rows) == ("counted_at", "of_the_day")
+    assert stock.key_columns == ("store_id", "product_id", "stock_date")
+    assert (people.source.time_column, people.source.rows) == ("registered_at", "until_day_end")
+    assert people.source.secret != stock.source.secret == "tills"
+    assert {column.name for column in people.columns if column.is_restricted} == {
+        "customer_id",
+        "name",
+        "email",
+    }
+    assert people.enriches is not None
+    assert people.enriches.key == {"customer_token": "customer_token"}
+
+
+def test_the_marketplace_leaves_to_the_snapshots_what_it_does_not_say() -> None:
+    sales = load_lake().contract("marketplace_sales")
+    assert (sales.source.path, sales.source.secret) == ("/v1/sales", "marketplace")
+    unsaid = {name for name, expression in sales.sales.items() if expression == NOTHING}
+    assert unsaid == {"product_name", "category", "region", "store_id"}
+    assert sales.column("buyer_id").is_restricted
 
 
 def test_wholesale_contract_reads_the_uci_headers() -> None:

@@ -2,12 +2,16 @@
 
 Shares nothing with ``include.sample_data``: it reads text, judges each row by the rules written out
 here, removes duplicates and sums. What it finds must be what was planted. The column ``mark`` holds
-what finds a row again in its file: the line, or the first cell of a CSV (of the vendors' the
-first two).
+what finds a row again in its file: the line, or the first cell of a CSV (of the vendors' and of
+stock counts the first two), or what ``element_mark`` says of an element of XML.
+
+A database holds on a day all that the files of all days say, as far as its extract asks for it.
 """
 
+import gzip
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import duckdb
 
@@ -229,15 +233,127 @@ FROM read_csv(getvariable('root') || '/store_transactions/*.csv', header = true,
         'is_return': 'BOOLEAN'}}) AS store
 """
 
+FEED = r"""
+CREATE TABLE feed AS
+SELECT 'product_feed' AS dataset, filename, arrived, n, mark, arrived AS day, id, name, category,
+    CASE WHEN twice THEN 'unreadable'
+        WHEN id IS NULL THEN 'required:product_id'
+        WHEN NOT regexp_full_match(id, 'P[0-9]{3,6}') THEN 'bad_pattern:product_id'
+        WHEN name IS NULL THEN 'required:product_name'
+        WHEN category IS NULL THEN 'required:category'
+        WHEN price IS NULL THEN 'required:price'
+        WHEN NOT regexp_full_match(price, '-?[0-9]+([.][0-9]{1,2})?') THEN 'invalid:price'
+        WHEN price::DECIMAL(18,2) <= 0 THEN 'out_of_range:price'
+        WHEN updated IS NULL THEN 'required:updated_at'
+        WHEN try_cast(updated AS TIMESTAMPTZ) IS NULL THEN 'invalid:updated_at' END AS reason
+FROM elements;
+CREATE TABLE products AS
+SELECT * FROM feed WHERE reason IS NULL
+QUALIFY row_number() OVER (PARTITION BY arrived, id ORDER BY filename DESC, n DESC) = 1
+"""
+
+STOCK = """
+CREATE TABLE stock AS
+SELECT 'inventory_levels' AS dataset, filename,
+    regexp_extract(filename, '([0-9-]+)\\.csv', 1)::DATE AS arrived,
+    concat_ws(',', store_id, product_id) AS mark,
+    (counted_at AT TIME ZONE 'Europe/London')::DATE AS day,
+    concat_ws(',', store_id, product_id, stock_date) AS id,
+    CASE WHEN NOT regexp_full_match(store_id, 'ST[0-9]{3}') THEN 'bad_pattern:store_id'
+        WHEN on_hand NOT BETWEEN 0 AND 1000000 THEN 'out_of_range:on_hand'
+        WHEN on_order < 0 THEN 'out_of_range:on_order'
+        WHEN stock_date <> day THEN 'rule:counted_on_its_day'
+        WHEN day <> arrived THEN 'not this day' END AS reason
+FROM read_csv(getvariable('root') || '/inventory_levels/*.csv', header = true, filename = true,
+    columns = {'store_id': 'VARCHAR', 'product_id': 'VARCHAR', 'stock_date': 'DATE',
+        'on_hand': 'BIGINT', 'on_order': 'BIGINT', 'counted_at': 'TIMESTAMPTZ'})
+"""
+
+CUSTOMERS = f"""
+CREATE TABLE people AS
+WITH files AS (
+    SELECT *, regexp_extract(filename, '([0-9-]+)\\.csv', 1)::DATE AS arrived
+    FROM read_csv(getvariable('root') || '/customers/*.csv', header = true, filename = true,
+        columns = {{'customer_id': 'VARCHAR', 'name': 'VARCHAR', 'email': 'VARCHAR',
+            'region': 'VARCHAR', 'segment': 'VARCHAR', 'registered_at': 'TIMESTAMPTZ',
+            'updated_at': 'TIMESTAMPTZ'}})
+), held AS (
+    SELECT DISTINCT * EXCLUDE (filename, arrived) FROM files
+)
+SELECT 'customers' AS dataset, days.filename, days.arrived, customer_id AS mark,
+    days.arrived AS day, customer_id AS id, {REGION.format("region")} AS place,
+    CASE WHEN NOT regexp_full_match(customer_id, 'CUST[0-9]{{4,7}}') THEN 'bad_pattern:customer_id'
+        WHEN name IS NULL THEN 'required:name'
+        WHEN NOT regexp_full_match(email, '[^@ ]+@[^@ ]+[.][^@ ]+') THEN 'bad_pattern:email'
+        WHEN region IS NOT NULL AND place IS NULL THEN 'not_accepted:region'
+        WHEN lower(segment) NOT IN ('consumer', 'small business', 'corporate')
+            THEN 'not_accepted:segment'
+        WHEN updated_at < registered_at THEN 'rule:updated_since_registration' END AS reason
+FROM held JOIN (SELECT DISTINCT filename, arrived FROM files) AS days
+    ON (registered_at AT TIME ZONE 'Europe/London')::DATE <= days.arrived
+"""
+
+MARKETPLACE = rf"""
+CREATE TABLE marketplace AS
+WITH texts AS (
+    SELECT filename, line AS mark, nullif(trim(j->>'sale_id'), '') AS id,
+        regexp_extract(filename, '([0-9-]+)[.]jsonl', 1)::DATE AS arrived,
+        ((j->>'sold_at')::TIMESTAMPTZ AT TIME ZONE 'Europe/London')::DATE AS day,
+        nullif(trim(j->>'sku'), '') AS sku, nullif(trim(j->>'quantity'), '') AS quantity,
+        nullif(trim(j->>'unit_price'), '') AS price, nullif(trim(j->>'total_amount'), '') AS total,
+        j->>'buyer_id' AS buyer, nullif(trim(j->>'payment_method'), '') AS payment,
+        j->>'is_return' AS returned
+    FROM (SELECT *, line::JSON AS j FROM read_csv(
+        getvariable('root') || '/marketplace_sales/*.jsonl', columns = {{'line': 'VARCHAR'}},
+        delim = '\x01', quote = '', escape = '', header = false, filename = true))
+), typed AS (
+    SELECT *,
+        CASE WHEN regexp_full_match(quantity, '-?[0-9]+') THEN quantity::BIGINT END AS q,
+        CASE WHEN regexp_matches(price, '{DECIMAL}') THEN price::DECIMAL(18,2) END AS p,
+        CASE WHEN regexp_matches(total, '{DECIMAL}') THEN total::DECIMAL(18,2) END AS t,
+        try_cast(returned AS BOOLEAN) AS is_return
+    FROM texts
+)
+SELECT 'marketplace_sales' AS dataset, 'marketplace' AS channel, typed.filename, typed.arrived,
+    typed.mark, typed.day, typed.id, q AS quantity, t AS total,
+    CAST(q * p AS DECIMAL(18,2)) AS calculated, is_return, buyer AS customer,
+    coalesce(people.place, 'Unknown') AS region, coalesce(products.category, 'Unknown') AS category,
+    CASE WHEN typed.id IS NULL THEN 'required:sale_id'
+        WHEN NOT regexp_full_match(typed.id, 'MP-[0-9]{{5}}-[0-9]{{7}}') THEN 'bad_pattern:sale_id'
+        WHEN sku IS NULL THEN 'required:sku'
+        WHEN quantity IS NULL THEN 'required:quantity' WHEN q IS NULL THEN 'invalid:quantity'
+        WHEN q NOT BETWEEN -1000 AND 1000 THEN 'out_of_range:quantity'
+        WHEN price IS NULL THEN 'required:unit_price' WHEN p IS NULL THEN 'invalid:unit_price'
+        WHEN p <= 0 THEN 'out_of_range:unit_price'
+        WHEN total IS NULL THEN 'required:total_amount' WHEN t IS NULL THEN 'invalid:total_amount'
+        WHEN NOT regexp_full_match(buyer, 'CUST[0-9]{{4,7}}') THEN 'bad_pattern:buyer_id'
+        WHEN payment IS NULL THEN 'required:payment_method'
+        WHEN lower(replace(payment, '_', ' ')) NOT IN
+            ('wallet', 'credit card', 'debit card', 'paypal', 'gift card')
+            THEN 'not_accepted:payment_method'
+        WHEN returned IS NULL THEN 'required:is_return'
+        WHEN is_return IS NULL THEN 'invalid:is_return'
+        WHEN q = 0 THEN 'rule:quantity_not_zero'
+        WHEN is_return <> (q < 0) THEN 'rule:quantity_sign'
+        WHEN is_return <> (t < 0) THEN 'rule:amount_sign'
+        WHEN typed.day <> typed.arrived THEN 'not this day' END AS reason
+FROM typed
+LEFT JOIN products ON products.arrived = typed.day AND products.id = sku
+LEFT JOIN people ON people.arrived = typed.day AND people.id = buyer AND people.reason IS NULL
+ORDER BY typed.filename, (typed.mark::JSON->>'sold_at')::TIMESTAMPTZ
+"""
+
 ROWS = """
 CREATE TABLE rows AS
 SELECT row_number() OVER () AS place, parse_filename(filename) AS file, * EXCLUDE (filename)
 FROM (FROM web UNION ALL BY NAME FROM wholesale UNION ALL BY NAME FROM vendor
-    UNION ALL BY NAME FROM store);
+    UNION ALL BY NAME FROM store UNION ALL BY NAME FROM marketplace
+    UNION ALL BY NAME (SELECT * EXCLUDE (n, name, category) FROM feed ORDER BY filename, n)
+    UNION ALL BY NAME FROM stock UNION ALL BY NAME (SELECT * EXCLUDE (place) FROM people));
 CREATE TABLE kept AS
 SELECT * FROM rows WHERE reason IS NULL
 QUALIFY row_number() OVER (
-    PARTITION BY channel, day, id ORDER BY arrived DESC, file DESC, place DESC) = 1
+    PARTITION BY dataset, day, id ORDER BY arrived DESC, file DESC, place DESC) = 1
 """
 
 SUMS = """
@@ -246,7 +362,7 @@ SELECT {keys}, count(*) AS transactions, sum(quantity)::BIGINT AS units,
     coalesce(sum(total) FILTER (is_return), 0.00)::DECIMAL(18,2)::VARCHAR AS returns,
     sum(total)::DECIMAL(18,2)::VARCHAR AS revenue, count(DISTINCT customer) AS customers,
     count(*) FILTER (total <> calculated) AS amount_mismatches
-FROM kept GROUP BY ALL ORDER BY ALL
+FROM kept WHERE channel IS NOT NULL GROUP BY ALL ORDER BY ALL
 """
 
 
@@ -255,9 +371,35 @@ def read(root: Path) -> duckdb.DuckDBPyConnection:
     database = duckdb.connect(config={"threads": 2})
     database.execute("SET TimeZone = 'UTC'")
     database.execute("SET VARIABLE root = ?", [str(root)])
-    for statement in (WEB, CELLS, WHOLESALE, VENDOR_CELLS, VENDOR, STORE, ROWS):
+    database.execute(
+        "CREATE TABLE elements (filename TEXT, arrived DATE, n INT, mark TEXT, twice BOOL,"
+        " id TEXT, name TEXT, category TEXT, price TEXT, updated TEXT)"
+    )
+    database.executemany(f"INSERT INTO elements VALUES ({', '.join('?' * 10)})", elements(root))
+    sales = (WEB, CELLS, WHOLESALE, VENDOR_CELLS, VENDOR, STORE)
+    for statement in (*sales, FEED, STOCK, CUSTOMERS, MARKETPLACE, ROWS):
         database.execute(statement)
     return database
+
+
+def elements(root: Path) -> list[tuple[Any, ...]]:
+    """Return the rows of ``elements``: every product of the feeds, its texts trimmed or null."""
+    found = []
+    for path in sorted(root.glob("product_feed/*/*.xml*")):
+        content = path.read_bytes()
+        content = gzip.decompress(content) if path.suffix == ".gz" else content
+        for n, product in enumerate(ElementTree.fromstring(content).iter("product")):
+            names = ("product_id", "name", "category", "price", "updated")
+            texts = [(product.findtext(name) or "").strip() or None for name in names]
+            twice = len(product.findall("name")) > 1
+            day = path.parent.name.removeprefix("ingest_date=")
+            found.append((str(path), day, n, element_mark(product), twice, *texts))
+    return found
+
+
+def element_mark(product: ElementTree.Element) -> str:
+    """Return what finds an element of the feed again."""
+    return "|".join(child.text or "" for child in product)
 
 
 def sums(database: duckdb.DuckDBPyConnection, *keys: str) -> dict[str, Any]:

@@ -41,7 +41,13 @@ def test_it_writes_drops_store_rows_and_truth(tmp_path: Path) -> None:
             f"vendor_sales/ingest_date={day}/V042-{day}-1.csv",
             f"vendor_sales/ingest_date={day}/V042-{day}-2.csv.gz",
             f"vendor_sales/ingest_date={day}/_SUCCESS",
+            f"product_feed/ingest_date={day}/catalogue-{day}-1.xml",
+            f"product_feed/ingest_date={day}/catalogue-{day}-2.xml.gz",
+            f"product_feed/ingest_date={day}/_SUCCESS",
             f"store_transactions/{day}.csv",
+            f"inventory_levels/{day}.csv",
+            f"customers/{day}.csv",
+            f"marketplace_sales/{day}.jsonl",
         )
     }
     document = json.loads((root / "truth.json").read_text())

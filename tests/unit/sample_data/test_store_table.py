@@ -1,4 +1,4 @@
-"""A real PostgreSQL takes the table and every row of the tills; nothing is lost in it."""
+"""A real PostgreSQL takes the tables of the sources and every row; nothing is lost in them."""
 
 import shutil
 import socket
@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection
 
-from include.sample_data import STORE_DDL, generate, truth
+from include.sample_data import TABLES, generate, truth
 
 ROOT = Path(__file__).parents[3]
 DAYS = [date(2024, 10, 26), date(2024, 10, 27)]  # 25 hours
@@ -58,13 +58,18 @@ def tills(tmp_path_factory: pytest.TempPathFactory) -> Iterator[connection]:
 @pytest.fixture(scope="module")
 def loaded(tills: connection) -> connection:
     with tills, tills.cursor() as cursor:
-        cursor.execute(STORE_DDL.read_text())
-        cursor.execute(STORE_DDL.read_text())  # may be applied again
-        for day in DAYS:
-            cursor.copy_expert(
-                "COPY public.store_transactions FROM STDIN WITH (FORMAT csv, HEADER true)",
-                BytesIO(generate(day).store_file.content),
-            )
+        for name, ddl in TABLES.items():
+            cursor.execute(ddl.read_text())
+            cursor.execute(ddl.read_text())  # may be applied again
+            cursor.execute(f"CREATE TEMP TABLE delivered_{name} (LIKE public.{name})")
+            for day in DAYS:
+                (file,) = (file for file in generate(day).sources if file.dataset == name)
+                cursor.copy_expert(
+                    f"COPY delivered_{name} FROM STDIN WITH (FORMAT csv, HEADER true)",
+                    BytesIO(file.content),
+                )
+            again = "ON CONFLICT DO NOTHING" if name == "customers" else ""
+            cursor.execute(f"INSERT INTO public.{name} SELECT * FROM delivered_{name} {again}")
     return tills
 
 
@@ -103,3 +108,42 @@ def test_missing_customers_are_null(loaded: connection) -> None:
             " count(*) FILTER (WHERE customer_id = '') FROM public.store_transactions"
         )
         assert cursor.fetchone() == (True, 0)
+
+
+def test_stock_is_counted_on_its_day_but_for_the_planted_row(loaded: connection) -> None:
+    with loaded.cursor() as cursor:
+        cursor.execute(
+            "SELECT (counted_at AT TIME ZONE 'Europe/London')::date AS day, count(*),"
+            " count(*) FILTER (WHERE stock_date = (counted_at AT TIME ZONE 'Europe/London')::date)"
+            " FROM public.inventory_levels GROUP BY 1 ORDER BY 1"
+        )
+        assert cursor.fetchall() == [(day, 732, 731) for day in DAYS]
+
+
+def test_the_customers_of_a_day_are_those_registered_until_its_end(loaded: connection) -> None:
+    said = [
+        file["rows_in"]
+        for run in truth(DAYS)["runs"]
+        for file in run["files"]
+        if file["dataset"] == "customers"
+    ]
+    found = []
+    with loaded.cursor() as cursor:
+        for day in DAYS:
+            cursor.execute(
+                "SELECT count(*) FROM public.customers"
+                " WHERE registered_at < (%s::date + 1)::timestamp AT TIME ZONE 'Europe/London'",
+                [day],
+            )
+            found += cursor.fetchone() or ()
+    assert found == said == [305, 310]
+
+
+def test_customers_names_are_kept_to_the_letter(loaded: connection) -> None:
+    with loaded.cursor() as cursor:
+        cursor.execute("SELECT name, email FROM public.customers ORDER BY customer_id")
+        found = cursor.fetchall()
+    names = {name for name, _ in found}
+    assert {"Ngọc O'Brien", "Zoe\u0308 Smith, jr.", 'Łukasz van "Rijn"', "Chloé 李"} <= names
+    assert [name for name, email in found if email is None] != []
+    assert "" not in [email for _, email in found]

@@ -9,12 +9,15 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
 from include.lake.contracts import Contract, load_lake
 from include.sample_data import Accounts, generate, truth
 from include.sample_data.__main__ import main
+from include.sample_data.customers import REFUSED, named
+from include.sample_data.feed import FeedDay
 from tests.unit.sample_data import oracle
 
 DELIVERIES = {
@@ -71,34 +74,39 @@ def test_faults_lie_where_the_truth_says(delivery: Delivery) -> None:
     )
     said: Counter[tuple[str, str, str, str]] = Counter()
     for fault in delivery.truth["faults"]:
-        folder = delivery.root / fault["dataset"]
-        if fault["dataset"] == "store_transactions":
-            lines, number = (folder / fault["file"]).read_text().split("\n"), fault["row"] + 1
-        else:
-            path = folder / f"ingest_date={fault['ingest_date']}" / fault["file"]
-            content = path.read_bytes()
-            content = gzip.decompress(content) if path.suffix == ".gz" else content
-            lines, number = content.decode().split("\n"), fault["row"]
-        line = lines[number - 1]
-        if fault["dataset"] == "vendor_sales":
-            mark = ";".join(next(csv.reader([line], delimiter=";"))[:2])
-        else:
-            mark = line if "jsonl" in fault["file"] else next(csv.reader([line]))[0]
+        dataset, day = fault["dataset"], fault["ingest_date"]
+        path = delivery.root / dataset / f"ingest_date={day}" / fault["file"]
+        path = path if path.exists() else delivery.root / dataset / fault["file"]
+        content = path.read_bytes()
+        content = gzip.decompress(content) if path.suffix == ".gz" else content
+        lines = content.decode().split("\n")
+        table = path.parent.name == dataset and path.suffix == ".csv"  # below its header
+        mark = mark_of(dataset, lines[fault["row"] - (0 if table else 1)])
         said[fault["dataset"], fault["file"], fault["reason"], mark] += 1
     assert said == found
+
+
+def mark_of(dataset: str, line: str) -> str:
+    if dataset == "product_feed":
+        return oracle.element_mark(ElementTree.fromstring(line))
+    if dataset in ("ecommerce_orders", "marketplace_sales"):
+        return line
+    separator = ";" if dataset == "vendor_sales" else ","
+    cells = 2 if dataset in ("vendor_sales", "inventory_levels") else 1
+    return separator.join(next(csv.reader([line], delimiter=separator))[:cells])
 
 
 LEDGER = """
 WITH seen AS (
     SELECT *, row_number() OVER (
-        PARTITION BY channel, day, id ORDER BY arrived DESC, file DESC, place DESC) > 1 AS loses
+        PARTITION BY dataset, day, id ORDER BY arrived DESC, file DESC, place DESC) > 1 AS loses
     FROM rows WHERE reason IS NULL AND ({known})
 )
 SELECT dataset, arrived::VARCHAR, file, count(*) AS rows_in,
     count(*) - count(reason) - coalesce(max(lost), 0) AS silver, count(reason) AS quarantined,
     coalesce(max(lost), 0)::BIGINT AS duplicates
 FROM rows LEFT JOIN (
-    SELECT file, count(*) AS lost FROM seen WHERE loses GROUP BY ALL) USING (file)
+    SELECT dataset, file, count(*) AS lost FROM seen WHERE loses GROUP BY ALL) USING (dataset, file)
 WHERE {window} GROUP BY dataset, rows.arrived, file ORDER BY dataset, rows.arrived, file
 """
 
@@ -136,7 +144,7 @@ def test_every_delivered_row_is_in_the_books(delivery: Delivery) -> None:
     written = delivery.database.execute("SELECT count(*) FROM rows").fetchone()
     files = [file for run in delivery.truth["runs"] for file in run["files"]]
     assert written == (sum(file["rows_in"] for file in files),)
-    assert len(files) == 10 * len(delivery.days)
+    assert len(files) == 15 * len(delivery.days)
 
 
 def test_larger_deliveries_are_right_too(tmp_path: Path) -> None:
@@ -169,31 +177,37 @@ def possible(contract: Contract) -> set[str]:
             reasons.add(f"not_accepted:{column.name}")
     reasons |= {f"rule:{rule.name}" for rule in contract.rules}
     time = contract.source.business_time
-    return reasons | {f"in_future:{time}", f"too_late:{time}"}
+    return reasons | ({f"in_future:{time}", f"too_late:{time}"} if drop and time else set())
 
 
 def test_every_reason_of_every_contract_is_planted_every_day() -> None:
     planted = {k: set(v) for k, v in truth([date(2026, 11, 19)])["quarantine"].items()}
     contracts = {contract.dataset: contract for contract in load_lake().contracts}
-    for dataset in ("ecommerce_orders", "wholesale_invoices", "vendor_sales"):
-        assert planted[dataset] == possible(contracts[dataset])
-    assert planted["store_transactions"] < possible(contracts["store_transactions"])
-    assert {reason.split(":")[0] for reason in planted["store_transactions"]} == {
-        "out_of_range",
-        "not_accepted",
-        "rule",
-    }
+    assert planted.keys() == contracts.keys()
+    for dataset, contract in contracts.items():
+        if contract.source.kind == "s3_drop":
+            assert planted[dataset] == possible(contract)
+        elif contract.source.kind == "rest_api":  # which finds its records by their time
+            unsaid = {"required:sold_at", "invalid:sold_at"}
+            assert planted[dataset] == possible(contract) - unsaid
+        else:  # a table's types and constraints leave less room
+            room = ("required", "invalid")
+            assert planted[dataset] <= {r for r in possible(contract) if not r.startswith(room)}
+            ranges = {r.split(":")[0] for r in possible(contract)} - {*room}
+            assert {reason.split(":")[0] for reason in planted[dataset]} == ranges
 
 
 def test_delivered_columns_are_the_contracts() -> None:
     day = generate(date(2026, 11, 19))
-    delivered = {file.dataset: file for file in [*day.files, day.store_file]}
+    delivered = {file.dataset: file for file in day.everything}
     for contract in load_lake().contracts:
         sources = [column.source for column in contract.columns if not column.derived]
         file = delivered[contract.dataset]
-        header = file.header
-        if header is None:
-            assert list(json.loads(next(file.rows()).text)) == sources
+        header, first = file.header, next(file.rows()).text
+        if contract.source.format == "xml":
+            assert [child.tag for child in ElementTree.fromstring(first)] == sources
+        elif header is None:
+            assert list(json.loads(first)) == sources
         else:
             assert re.split("[,;]", header) == sources
 
@@ -235,14 +249,32 @@ def test_late_rows_and_copies_of_every_kind_are_there(channel: str) -> None:
 
 def test_returns_missing_customers_and_other_totals_occur_every_day() -> None:
     day = date(2026, 11, 19)
-    sales = [row.sale for f in generate(day).files for row in f.rows() if row.sale]
-    sales += [row.sale for row in generate(day).store_file.rows() if row.sale]
-    for channel in ("web", "wholesale", "vendor", "store"):
+    sales = [row.sale for f in generate(day).everything for row in f.rows() if row.sale]
+    for channel in ("web", "wholesale", "vendor", "store", "marketplace"):
         of_channel = [sale for sale in sales if sale.channel == channel]
         assert any(sale.customer is None for sale in of_channel)
         assert any(sale.is_return for sale in of_channel) == (channel != "web")
         assert any(sale.total != sale.calculated for sale in of_channel) == (channel != "wholesale")
         assert all(sale.is_return == (sale.quantity < 0) == (sale.total < 0) for sale in of_channel)
+
+
+def test_what_the_marketplace_does_not_say_is_filled_or_unknown_every_day() -> None:
+    day = date(2026, 11, 19)
+    sales = {
+        json.loads(row.text)["sale_id"]: (json.loads(row.text), row.sale)
+        for file in generate(day).sources
+        if file.dataset == "marketplace_sales"
+        for row in file.rows()
+        if row.sale
+    }
+    skus = {record["sku"] for record, sale in sales.values() if sale.category == "Unknown"}
+    assert skus == {FeedDay(day).unknown.code, "X-4711"}
+    assert {sale.category for _, sale in sales.values()} >= {"Clearance", "Electronics"}
+    buyers = {record["buyer_id"] for record, sale in sales.values() if sale.region != "Unknown"}
+    assert max(len(str(buyer)) for buyer in buyers) == len("CUST00000")  # new on that day
+    nowhere = {record["buyer_id"] for record, sale in sales.values() if sale.region == "Unknown"}
+    assert {None, *(named(number) for number in REFUSED)} & nowhere > {None}
+    assert not nowhere & buyers
 
 
 def test_a_row_without_an_intended_outcome_is_an_error() -> None:
