@@ -30,7 +30,7 @@ from include.lake.restatements import Comparison
 from include.lake.values import Template
 from include.lake.window import resolve
 from retail_lake import operators
-from retail_lake.defaults import dag_defaults, window_params
+from retail_lake.defaults import dag_defaults, window_params, xcom
 from retail_lake.notifications.failure_alert import FailureAlert
 from retail_lake.sensors.delivery import DeliverySensor
 
@@ -39,16 +39,10 @@ POINTER = (LAKE.ops_database, "published")
 STORE = {"bucket": STACK.lake_bucket, "layout": layout}
 ATHENA = {"workgroup": STACK.pipeline_workgroup, "database": LAKE.gold_database}
 
-
-def of(task_id: str, key: str) -> str:
-    """Say in Jinja: that entry of the task's result."""
-    return f"{{{{ ti.xcom_pull(task_ids='{task_id}')['{key}'] }}}}"
-
-
-RELEASE, BASE = of("open_release", "release"), of("check_drift", "base_location")
-FIRST, LAST = of("open_release", "from_date"), of("open_release", "to_date")
+RELEASE, BASE = xcom("open_release", "release"), xcom("check_drift", "base_location")
+FIRST, LAST = xcom("open_release", "from_date"), xcom("open_release", "to_date")
 OURS = {"release": RELEASE, **STORE}
-BUILT = {"inputs": of("check_drift", "inputs"), "manifest": of("bronze_to_silver", "manifest")}
+BUILT = {"inputs": xcom("check_drift", "inputs"), "manifest": xcom("bronze_to_silver", "manifest")}
 TRY, R = Template("{{ ti.try_number }}"), Template(RELEASE)
 alert = FailureAlert(STACK.alert_topic_arn, "open_release", LAKE.time_zone)
 
@@ -85,6 +79,8 @@ with DAG(
                     **STORE,
                 )
     crawl = operators.ReleaseCrawlerOperator(task_id="crawl_bronze", crawler=STACK.crawler_name)
+    lease = layout.uri(STACK.lake_bucket, layout.TURN_KEY)
+    turn = operators.TakeTurnOperator(task_id="take_turn", lease=lease)
     gate = operators.CheckDriftOperator(
         task_id="check_drift",
         days=opened.output["days"],
@@ -110,11 +106,13 @@ with DAG(
             table = layout.staged_table(LAKE.gold_database, name, R, TRY)
             folder = layout.uri(STACK.lake_bucket, layout.gold_prefix(name, R, TRY))
             results = layout.quality_results_key(R, name, TRY)
-            staged[name] = of(f"gold.build_{name}", "staged_table")
-            operators.ReleaseAthenaOperator(
+            staged[name] = xcom(f"gold.build_{name}", "staged_table")
+            operators.BuildTableOperator(
                 task_id=f"build_{name}",
                 query=mart.ctas(table, folder, R),
-                outputs={"staged_table": str(table)},
+                target=[str(table), str(folder), RELEASE],
+                split=mart.batched,
+                manifest=BUILT["manifest"],
                 **ATHENA,
             ) >> operators.QualityChecksOperator(
                 task_id=f"check_{name}",
@@ -146,4 +144,5 @@ with DAG(
         **BUILT,
         **ATHENA,
     )
-    chain(opened, ingest, crawl, gate, job, gold, restate, publish, report)
+    done = operators.GiveTurnOperator(task_id="give_turn", lease=lease).as_teardown(setups=turn)
+    chain(opened, ingest, crawl, turn, gate, job, gold, restate, publish, [report, done])

@@ -10,6 +10,8 @@ from include.lake import values
 
 #: Where ``retail_ops.published`` points before the first publication.
 EMPTY_POINTER_PREFIX = "ops/published/empty/"
+#: The lease of the run whose turn it is to build on what is published.
+TURN_KEY = "ops/turn.json"
 POINTER_FILE = "pointer.jsonl"
 SUCCESS_FILE = "_SUCCESS"
 EXTRACT_SUFFIXES = ("jsonl", "parquet")

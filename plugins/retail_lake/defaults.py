@@ -38,12 +38,17 @@ def dag_defaults(alert: Callable[[Any], None]) -> dict[str, Any]:
     }
 
 
-def window_params() -> dict[str, Param]:
+def xcom(task_id: str, key: str) -> str:
+    """Return what says in Jinja: that entry of the task's result."""
+    return f"{{{{ ti.xcom_pull(task_ids='{task_id}')['{key}'] }}}}"
+
+
+def window_params(
+    first: str = "First business day; empty: as scheduled",
+    last: str = "Last business day of a range; empty: one day",
+) -> dict[str, Param]:
     """Return the parameters of a run for chosen days; the trigger form shows them as dates."""
-    texts = {
-        "from_date": "First business day; empty: as scheduled",
-        "to_date": "Last business day of a range; empty: one day",
-    }
+    texts = {"from_date": first, "to_date": last}
     return {
         name: Param(None, type=["null", "string"], format="date", description=text)
         for name, text in texts.items()

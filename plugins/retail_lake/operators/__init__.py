@@ -11,6 +11,8 @@ _MODULES = {
     "CatalogDriftOperator": "catalog_drift",
     "CheckDriftOperator": "check_drift",
     "DatabaseToS3ParquetOperator": "extract",
+    "FindQuarantinedOperator": "replay",
+    "GiveTurnOperator": "turns",
     "HousekeepingOperator": "housekeeping",
     "ListVersionsOperator": "rollback",
     "OpenReleaseOperator": "open_release",
@@ -19,10 +21,12 @@ _MODULES = {
     "ReleaseAthenaOperator": "athena",
     "ReleaseCrawlerOperator": "crawler",
     "ReleaseGlueJobOperator": "glue_job",
+    "ReplayVerdictOperator": "replay",
     "ReportOperator": "report",
     "RestatementsOperator": "restatements",
     "RestApiToS3JsonLinesOperator": "rest_extract",
     "RollbackOperator": "rollback",
+    "TakeTurnOperator": "turns",
 }
 #: kind of source → what extracts its days
 _EXTRACTS = {"database": "DatabaseToS3ParquetOperator", "rest_api": "RestApiToS3JsonLinesOperator"}

@@ -63,6 +63,7 @@ class ReleaseAthenaOperator(AthenaOperator):
         self.outputs = outputs or {}
         self.patience = patience
         self.query_timeout = query_timeout
+        self.done: Sequence[dict[str, Any]] = ()
 
     def execute(self, context: Any) -> Any:
         """Submit the statement and wait for it, deferred if it takes longer than `patience`.
@@ -150,10 +151,8 @@ class ReleaseAthenaOperator(AthenaOperator):
             )
         if number + 1 < len(self.queries()):  # of a table that is built in several statements
             return self._run(context, number + 1, [*done, self._facts(execution)])
-        result = self.result(context, execution)
-        for name in ("bytes_scanned", "milliseconds"):
-            result[name] += sum(facts[name] for facts in done)
-        return result
+        self.done = done
+        return self.result(context, execution)
 
     def result(self, context: Any, execution: dict[str, Any]) -> dict[str, Any]:
         """Return the facts for XCom.
@@ -163,10 +162,13 @@ class ReleaseAthenaOperator(AthenaOperator):
             execution: Athena's QueryExecution of the last statement, SUCCEEDED.
 
         Returns:
-            `query_execution_id`, `bytes_scanned`, `milliseconds` and what `outputs` says; bytes and
-            time of the statements before it are added later.
+            `query_execution_id`, and what `outputs` says; `bytes_scanned` and `milliseconds` of
+            all statements together.
         """
-        return {**self._facts(execution), **self.outputs}
+        facts = self._facts(execution)
+        for name in ("bytes_scanned", "milliseconds"):
+            facts[name] += sum(before[name] for before in self.done)
+        return {**facts, **self.outputs}
 
     def _facts(self, execution: dict[str, Any]) -> dict[str, Any]:
         statistics = execution.get("Statistics", {})

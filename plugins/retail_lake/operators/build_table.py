@@ -20,6 +20,8 @@ class BuildTableOperator(ReleaseAthenaOperator):
         target: what `split` builds into: table, location, release (templated).
         split: (table, location, release, days) → the statements for that many days, or none if
             one statement can write them.
+
+    Its result also has `staged_table`: the table built.
     """
 
     template_fields: Sequence[str] = (*ReleaseAthenaOperator.template_fields, "manifest", "target")
@@ -36,6 +38,10 @@ class BuildTableOperator(ReleaseAthenaOperator):
         self.manifest = manifest
         self.target = target
         self.split = split
+
+    def result(self, context: Any, execution: dict[str, Any]) -> dict[str, Any]:
+        """Return the statements' facts and the table's name."""
+        return {**super().result(context, execution), "staged_table": self.target[0]}
 
     def queries(self) -> list[str]:
         """Return the CTAS, or the statements that it is split into."""

@@ -32,6 +32,7 @@ TASKS = {
         for dataset, contract in CONTRACTS.items()
     ),
     "crawl_bronze",
+    "take_turn",
     "check_drift",
     "bronze_to_silver",
     *(f"gold.build_{mart}" for mart in MARTS),
@@ -39,6 +40,7 @@ TASKS = {
     "restatements",
     "publish",
     "report",
+    "give_turn",
 }
 
 
@@ -61,13 +63,18 @@ def test_order(dag: Any) -> None:
     ingest = {task for task in TASKS if task.startswith("ingest.")}
     assert all(before(task) == {"open_release"} for task in ingest)
     assert before("crawl_bronze") == ingest
-    assert before("check_drift") == {"crawl_bronze", "open_release"}
+    assert before("take_turn") == {"crawl_bronze"}
+    assert before("check_drift") == {"take_turn", "open_release"}
     assert before("bronze_to_silver") == {"check_drift"}
     assert all(before(f"gold.build_{mart}") == {"bronze_to_silver"} for mart in MARTS)
     assert all(before(f"gold.check_{mart}") == {f"gold.build_{mart}"} for mart in MARTS)
     assert before("restatements") == {f"gold.check_{mart}" for mart in MARTS}
     assert before("publish") == {"restatements"}
     assert before("report") == {"publish"}
+    # Whatever becomes of the run, the next one gets its turn.
+    assert before("give_turn") == {"publish", "take_turn"}
+    assert dag.get_task("give_turn").is_teardown
+    assert dag.get_task("take_turn").is_setup
 
 
 def test_schedule_is_a_data_interval_in_the_lake_zone(dag: Any) -> None:

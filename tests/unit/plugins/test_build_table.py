@@ -99,7 +99,6 @@ def build(
         manifest=f"s3://{bucket}/silver.json",
         target=[table, location, RELEASE],
         split=split,
-        outputs={"staged_table": table},
         database=database,
         workgroup=workgroup,
         patience=timedelta(seconds=patience),
