@@ -6,14 +6,14 @@ import signal
 import threading
 from pathlib import Path
 
-from include.local_aws import athena, catalog, crawlers, jobs
+from include.local_aws import athena, catalog, crawlers, data_quality, jobs
 from include.local_aws.calls import CallLog
 from include.local_aws.faults import FaultRules
 from include.local_aws.front.context import Context
 from include.local_aws.front.gate import Gate
 from include.local_aws.front.server import FrontServer
 
-SERVICES = (catalog, crawlers, jobs, athena)
+SERVICES = (catalog, crawlers, jobs, data_quality, athena)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ Job definitions are MiniStack's (CloudFormation makes them there); their runs ar
     execution.py       one run from STARTING to its final state
     store.py           the runs, in SQLite
     bookmarks.py       what the runs of a job have read
+    requests.py        what requests have in common
     api.py             the actions of the Glue API
 """
 

@@ -1,6 +1,5 @@
 """The actions of the Glue API about job runs, and those about jobs that MiniStack lacks."""
 
-import binascii
 import hashlib
 import logging
 import re
@@ -8,20 +7,20 @@ import shutil
 import threading
 import time
 import uuid
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
 
 from include.local_aws.front.context import AwsError, Context, Handler
 from include.local_aws.jobs import processes
 from include.local_aws.jobs.bookmarks import Bookmarks
 from include.local_aws.jobs.definitions import JobDefinitions
-from include.local_aws.jobs.execution import WORKER_DPUS, Execution, Outcome, capacity, run_folder
+from include.local_aws.jobs.execution import Execution, Outcome, capacity, run_folder
+from include.local_aws.jobs.requests import page_size, position, settings, text, token
 from include.local_aws.jobs.store import ACTIVE, Leftover, RunStore
 
 LOGGER = logging.getLogger(__name__)
 ATTEMPT = re.compile(r"_attempt_(\d+)$")
 CRASHED = "the local AWS ended while this run was running"
-MOST_PER_PAGE = 200
+LOG_GROUPS = {"pythonshell": "/aws-glue/python-jobs"}
 OPTIONAL = (
     "ExecutionClass",
     "GlueVersion",
@@ -65,7 +64,7 @@ class JobRunApi:
             "AWSGlue.CreateJob": self._definitions.create,
             "AWSGlue.UpdateJob": self._definitions.update,
             "AWSGlue.DeleteJob": self._delete,
-            "AWSGlue.GetJob": lambda body: {"Job": self._definitions.get(_text(body, "JobName"))},
+            "AWSGlue.GetJob": lambda body: {"Job": self._definitions.get(text(body, "JobName"))},
             "AWSGlue.GetJobs": lambda _: {"Jobs": self._definitions.all()},
             "AWSGlue.ListJobs": self._list_jobs,
             "AWSGlue.BatchGetJobs": lambda body: self._definitions.several(body["JobNames"]),
@@ -92,7 +91,7 @@ class JobRunApi:
             AwsError: EntityNotFoundException, InvalidInputException,
                 ConcurrentRunsExceededException.
         """
-        job = self._definitions.get(_text(body, "JobName"))
+        job = self._definitions.get(text(body, "JobName"))
         run = self._new_run(job, body)
         most = int(job["ExecutionProperty"].get("MaxConcurrentRuns", 1))
         with self._lock:
@@ -108,7 +107,7 @@ class JobRunApi:
 
     def get(self, body: dict[str, Any]) -> dict[str, Any]:
         """GetJobRun."""
-        name, run_id = _text(body, "JobName"), _text(body, "RunId")
+        name, run_id = text(body, "JobName"), text(body, "RunId")
         run = self._store.get(name, run_id)
         if run is None:
             raise AwsError("EntityNotFoundException", f"Job run {run_id} of {name} not found")
@@ -116,15 +115,15 @@ class JobRunApi:
 
     def page(self, body: dict[str, Any]) -> dict[str, Any]:
         """GetJobRuns: newest first."""
-        job = self._definitions.get(_text(body, "JobName"))
-        size = _page_size(body)
-        runs, more = self._store.page(job["Name"], size, _position(body.get("NextToken")))
+        job = self._definitions.get(text(body, "JobName"))
+        size = page_size(body)
+        runs, more = self._store.page(job["Name"], size, position(body.get("NextToken")))
         answer: dict[str, Any] = {"JobRuns": [_timed(run) for run in runs]}
-        return answer | ({"NextToken": _token(more)} if more is not None else {})
+        return answer | ({"NextToken": token(more)} if more is not None else {})
 
     def stop(self, body: dict[str, Any]) -> dict[str, Any]:
         """BatchStopJobRun: the runs become STOPPING, and STOPPED when their processes are gone."""
-        name = _text(body, "JobName")
+        name = text(body, "JobName")
         stopped, errors = [], []
         for run_id in body.get("JobRunIds") or []:
             problem = self._stop_one(name, run_id)
@@ -164,13 +163,13 @@ class JobRunApi:
 
     def _list_jobs(self, body: dict[str, Any]) -> dict[str, Any]:
         names = [job["Name"] for job in self._definitions.all()]
-        size, start = int(body.get("MaxResults") or 100), _position(body.get("NextToken")) or 0
-        more = {"NextToken": _token(start + size)} if start + size < len(names) else {}
+        size, start = int(body.get("MaxResults") or 100), position(body.get("NextToken")) or 0
+        more = {"NextToken": token(start + size)} if start + size < len(names) else {}
         return {"JobNames": names[start : start + size]} | more
 
     def _new_run(self, job: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
         previous = self._previous(job["Name"], body.get("JobRunId"))
-        settings = _settings(job, body)
+        asked = settings(job, body)
         run_id = f"jr_{hashlib.sha256(uuid.uuid4().bytes).hexdigest()}"
         arguments, attempt = body.get("Arguments") or {}, 0
         if previous is not None:
@@ -189,12 +188,12 @@ class JobRunApi:
             "JobRunState": "STARTING",
             "Arguments": arguments,
             "PredecessorRuns": [],
-            "AllocatedCapacity": max(1, round(capacity(settings))),
-            "MaxCapacity": capacity(settings),
+            "AllocatedCapacity": max(1, round(capacity(asked))),
+            "MaxCapacity": capacity(asked),
             "ExecutionTime": 0,
-            "Timeout": int(settings.get("Timeout") or 2880),
-            "LogGroupName": "/aws-glue/jobs",
-            **{key: settings[key] for key in OPTIONAL if settings.get(key)},
+            "Timeout": int(asked.get("Timeout") or 2880),
+            "LogGroupName": LOG_GROUPS.get(job["Command"].get("Name"), "/aws-glue/jobs"),
+            **{key: asked[key] for key in OPTIONAL if asked.get(key)},
         }
         return run | ({"PreviousRunId": previous["Id"]} if previous else {})
 
@@ -229,54 +228,8 @@ class JobRunApi:
                 LOGGER.error("%s is not retried: its job runs already", run["Id"])
 
 
-def _settings(job: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
-    """The definition with what the request says instead."""
-    if body.get("MaxCapacity") is not None and (
-        body.get("WorkerType") or body.get("NumberOfWorkers")
-    ):
-        raise AwsError(
-            "InvalidInputException",
-            "MaxCapacity cannot be given together with WorkerType or NumberOfWorkers",
-        )
-    if body.get("WorkerType", "G.1X") not in WORKER_DPUS:
-        raise AwsError("InvalidInputException", f"WorkerType {body['WorkerType']!r} is unknown")
-    if body.get("Timeout") is not None and int(body["Timeout"]) < 1:
-        raise AwsError("InvalidInputException", "Timeout must be at least 1 minute")
-    given = {key: value for key, value in body.items() if value is not None}
-    if "MaxCapacity" in given:
-        job = {key: job[key] for key in job if key not in ("WorkerType", "NumberOfWorkers")}
-    return {**job, **given}
-
-
 def _timed(run: dict[str, Any]) -> dict[str, Any]:
     """A run with its execution time so far."""
     if run["JobRunState"] in ("RUNNING", "STOPPING"):
         return run | {"ExecutionTime": int(time.time() - run["StartedOn"])}
     return run
-
-
-def _text(body: dict[str, Any], key: str) -> str:
-    value = body.get(key)
-    if not isinstance(value, str) or not value:
-        raise AwsError("InvalidInputException", f"{key} is required")
-    return value
-
-
-def _page_size(body: dict[str, Any]) -> int:
-    size = int(body.get("MaxResults") or MOST_PER_PAGE)
-    if not 1 <= size <= MOST_PER_PAGE:
-        raise AwsError("InvalidInputException", f"MaxResults must be 1 to {MOST_PER_PAGE}")
-    return size
-
-
-def _token(position: int) -> str:
-    return urlsafe_b64encode(str(position).encode()).decode()
-
-
-def _position(token: str | None) -> int | None:
-    if token is None:
-        return None
-    try:
-        return int(urlsafe_b64decode(token))
-    except (ValueError, binascii.Error) as error:
-        raise AwsError("InvalidInputException", "NextToken is not one of ours") from error

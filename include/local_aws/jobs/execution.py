@@ -34,6 +34,8 @@ WORKER_DPUS = {
     "R.4X": 4.0,
     "R.8X": 8.0,
 }
+# StartJobRun, MaxCapacity: a pythonshell job has this or 1
+SHELL_CAPACITY = 0.0625
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,12 @@ class Execution:
         if self._asked_to_end:
             return self._asked_to_end
         file = self._context.state / "logs" / "jobs" / f"{run_id}.log"
-        with RunLog(file, run_id, self._context.client("logs")) as log:
-            process = processes.start(prepared.command, folder / "files", prepared.environment)
+        logs, group = self._context.client("logs"), self.run["LogGroupName"]
+        with RunLog(file, run_id, logs, group) as log:
+            # with the credentials of its role, where policies are enforced
+            role = self._context.session_environment(self.job.get("Role", ""), run_id)
+            environment = {**prepared.environment, **role}
+            process = processes.start(prepared.command, folder / "files", environment)
             try:
                 self._running_since = time.time()
                 log.follow(*processes.pipes(process))
@@ -164,7 +170,9 @@ def capacity(settings: Mapping[str, Any]) -> float:
     """Data processing units of a run: its own capacity, or workers times their size."""
     if settings.get("WorkerType") and settings.get("NumberOfWorkers"):
         return WORKER_DPUS.get(settings["WorkerType"], 1.0) * int(settings["NumberOfWorkers"])
-    return float(settings.get("MaxCapacity") or settings.get("AllocatedCapacity") or 2.0)
+    shell = (settings.get("Command") or {}).get("Name") == "pythonshell"
+    default = SHELL_CAPACITY if shell else 2.0
+    return float(settings.get("MaxCapacity") or settings.get("AllocatedCapacity") or default)
 
 
 def _words(outcome: Outcome) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 LOGGER = logging.getLogger(__name__)
 
-GROUPS = {"output": "/aws-glue/jobs/output", "error": "/aws-glue/jobs/error"}
+STREAMS = ("output", "error")
 # MiniStack keeps every event in memory: the file has all of them, CloudWatch the first ones.
 MOST_EVENTS = 5_000
 BATCH = 500
@@ -39,11 +39,12 @@ class RunLog:
         file: Gets both streams, in the order in which they came.
         run_id: Name of the log streams.
         logs: boto3 client of CloudWatch Logs.
+        group: Start of the names of the log groups, which end in /output and /error.
     """
 
-    def __init__(self, file: Path, run_id: str, logs: Any) -> None:
+    def __init__(self, file: Path, run_id: str, logs: Any, group: str) -> None:
         self._file = file
-        self._shipper = _Shipper(logs, run_id)
+        self._shipper = _Shipper(logs, run_id, group)
         self._errors: deque[str] = deque(maxlen=TAIL_LINES)
         self._lock = threading.Lock()
         self._readers: list[threading.Thread] = []
@@ -138,11 +139,12 @@ def exit_message(exit_code: int, lines: list[str]) -> str:
 class _Shipper:
     """Puts lines into CloudWatch Logs in the background; the run never waits for it."""
 
-    def __init__(self, logs: Any, run_id: str) -> None:
+    def __init__(self, logs: Any, run_id: str, group: str) -> None:
         self._logs = logs
+        self._groups = {name: f"{group}/{name}" for name in STREAMS}
         self._run_id = run_id
         self._lines: queue.SimpleQueue[tuple[str, int, str] | None] = queue.SimpleQueue()
-        self._left = dict.fromkeys(GROUPS, MOST_EVENTS)
+        self._left = dict.fromkeys(STREAMS, MOST_EVENTS)
         self._thread = threading.Thread(target=self._ship, daemon=True)
 
     def start(self) -> None:
@@ -163,7 +165,7 @@ class _Shipper:
 
     def _ship(self) -> None:
         try:
-            for group in GROUPS.values():
+            for group in self._groups.values():
                 self._make(group)
             ended = False
             while not ended:
@@ -196,7 +198,7 @@ class _Shipper:
         return batch, False
 
     def _send(self, batch: list[tuple[str, int, str]]) -> None:
-        for stream, group in GROUPS.items():
+        for stream, group in self._groups.items():
             events = [
                 {"timestamp": moment, "message": line}
                 for name, moment, line in batch

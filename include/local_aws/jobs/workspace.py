@@ -2,9 +2,10 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -70,17 +71,39 @@ def prepare(
     jars = [fetch(s3, address, folder / "jars") for address in arguments.jars]
     for address in arguments.files:
         fetch(s3, address, folder / "files")
-    buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
-    conf = spark_settings.settings(context.gateway_port, buckets, folder, arguments.spark, jars)
-    (folder / "conf" / "spark-defaults.conf").write_text(spark_settings.properties(conf))
     # a .py file is imported from its folder, an archive is itself on the path
-    path = {
-        str(library.parent if library.suffix == ".py" else library): None for library in libraries
-    } | {str(LIBRARY): None}
+    path = [library.parent if library.suffix == ".py" else library for library in libraries]
     environment = {
-        **_inherited(),
         **arguments.environment,
-        "PYTHONPATH": os.pathsep.join(path),
+        **spark_environment(context, folder, run_id, path, arguments.spark, jars),
+    }
+    return Workspace(folder, (sys.executable, str(script), *arguments.script), environment)
+
+
+def spark_environment(
+    context: Context,
+    folder: Path,
+    run_id: str,
+    path: Sequence[Path] = (),
+    asked: Mapping[str, str] = MappingProxyType({}),
+    jars: Sequence[Path] = (),
+) -> dict[str, str]:
+    """Configure Spark in `folder`; the whole environment of a process that uses it.
+
+    Args:
+        context: Where S3 is and the gateway.
+        folder: Of the run; has the folders conf and tmp.
+        run_id: Of the run.
+        path: What can be imported, before the library that Glue has.
+        asked: Spark settings that the run asks for.
+        jars: Libraries for the JVM.
+    """
+    buckets = [bucket["Name"] for bucket in context.client("s3").list_buckets()["Buckets"]]
+    conf = spark_settings.settings(context.gateway_port, buckets, folder, asked, jars)
+    (folder / "conf" / "spark-defaults.conf").write_text(spark_settings.properties(conf))
+    return {
+        **_inherited(),
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys(str(item) for item in (*path, LIBRARY))),
         "PYTHONUNBUFFERED": "1",
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
@@ -94,7 +117,6 @@ def prepare(
         "TZ": "UTC",
         **_aws(context),
     }
-    return Workspace(folder, (sys.executable, str(script), *arguments.script), environment)
 
 
 def fetch(s3: Any, address: str, folder: Path) -> Path:

@@ -6,23 +6,17 @@ source without a transformation context has no bookmark.
 """
 
 import json
-import os
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from awsglue import local_service
 from awsglue.catalog import client
 from awsglue.errors import NotSupportedHere
 from awsglue.listing import S3Object
 
 OVERLAP_SECONDS = 900.0
 """Files this much older than the newest are remembered one by one: S3 lists may come late."""
-
-
-class BookmarkError(Exception):
-    """The bookmark could not be kept; what it says is the service's reason."""
 
 
 @dataclass
@@ -67,7 +61,7 @@ class Bookmark:
         """Store what this run has read, if bookmarks are enabled."""
         if self.option != "job-bookmark-enable":
             return
-        _call(
+        local_service.call(
             "LocalGlue.CommitJobBookmark",
             {
                 "JobName": self.job,
@@ -104,18 +98,3 @@ def open_bookmark(job: str, arguments: Mapping[str, Any]) -> Bookmark:
         current.version = int(entry["Version"])
         current.kept = json.loads(entry.get("JobBookmark") or "{}")
     return current
-
-
-def _call(target: str, body: Mapping[str, Any]) -> None:
-    """Call an action that only the local Glue has; AWS keeps bookmarks inside the service."""
-    request = urllib.request.Request(
-        os.environ["AWS_ENDPOINT_URL_GLUE"],
-        data=json.dumps(body).encode(),
-        headers={"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"},
-    )
-    try:
-        urllib.request.urlopen(request, timeout=60).close()
-    except urllib.error.HTTPError as error:
-        answer = json.loads(error.read() or b"{}")
-        reason = f"{answer.get('__type', error.code)}: {answer.get('Message', '')}"
-        raise BookmarkError(reason) from error

@@ -60,7 +60,7 @@ class WholeFront:
         started = self.glue.start_job_run(JobName=job, Arguments=dict(arguments or {}))
         return self.wait(job, started["JobRunId"])
 
-    def wait(self, job: str, run_id: str, seconds: float = 180) -> dict[str, Any]:
+    def wait(self, job: str, run_id: str, seconds: float = 400) -> dict[str, Any]:
         """The run when it has ended, with what it printed as `log`."""
         deadline = time.monotonic() + seconds
         while True:
