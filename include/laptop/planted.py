@@ -11,7 +11,8 @@ SUMS = ("transactions", "units", "revenue")
 SUMMED = "count(*) AS transactions, sum(quantity) AS units, sum(total_amount) AS revenue"
 REGION = "coalesce(region, 'Unknown') AS region"
 REGIONS = f"SELECT CAST(sale_date AS varchar), channel, {REGION}, {SUMMED} FROM transactions"
-CATEGORIES = f"SELECT CAST(sale_date AS varchar), category, {SUMMED} FROM transactions"
+CATEGORY = "coalesce(category, 'Unknown') AS category"
+CATEGORIES = f"SELECT CAST(sale_date AS varchar), {CATEGORY}, {SUMMED} FROM transactions"
 
 Key = tuple[str, ...]
 
