@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 
 MIB = 1024 * 1024
-PART_BYTES = 16 * MIB  # S3 allows 10,000 parts of at least 5 MiB: this is 156 GiB
+PART_BYTES = 8 * MIB  # S3 allows 10,000 parts of at least 5 MiB: this is 78 GiB
 COPY_LIMIT = 5 * 1024 * MIB  # CopyObject's limit; larger objects are copied in parts
 
 
@@ -43,11 +43,14 @@ class MultipartObject:
         """Append bytes, sending every full part."""
         view = memoryview(data).cast("B")
         self._digest.update(view)
-        self._buffer += view
         self.bytes += len(view)
-        while len(self._buffer) >= self.part_bytes:
-            self._send(bytes(memoryview(self._buffer)[: self.part_bytes]))
-            del self._buffer[: self.part_bytes]
+        rest = view
+        while rest:
+            taken = rest[: self.part_bytes - len(self._buffer)]
+            self._buffer += taken
+            rest = rest[len(taken) :]
+            if len(self._buffer) == self.part_bytes:
+                self._send()
         return len(view)
 
     def tell(self) -> int:
@@ -75,17 +78,17 @@ class MultipartObject:
     def finish(self) -> None:
         """Send the rest and make the object appear."""
         if self._upload is None:
-            self.client.put_object(Bucket=self.bucket, Key=self.key, Body=bytes(self._buffer))
+            self.client.put_object(Bucket=self.bucket, Key=self.key, Body=self._buffer)
         else:
             if self._buffer:
-                self._send(bytes(self._buffer))
+                self._send()
             self.client.complete_multipart_upload(
                 Bucket=self.bucket,
                 Key=self.key,
                 UploadId=self._upload,
                 MultipartUpload={"Parts": self._parts},
             )
-        self._buffer.clear()
+        self._buffer = bytearray()
         self.closed = True
 
     def abort(self) -> None:
@@ -94,10 +97,11 @@ class MultipartObject:
             self.client.abort_multipart_upload(
                 Bucket=self.bucket, Key=self.key, UploadId=self._upload
             )
-        self._buffer.clear()
+        self._buffer = bytearray()
         self.closed = True
 
-    def _send(self, part: bytes) -> None:
+    def _send(self) -> None:
+        """Send what is buffered as one part; not copied, so that a part is held only once."""
         if self._upload is None:
             self._upload = self.client.create_multipart_upload(Bucket=self.bucket, Key=self.key)[
                 "UploadId"
@@ -108,8 +112,9 @@ class MultipartObject:
             Key=self.key,
             UploadId=self._upload,
             PartNumber=number,
-            Body=part,
+            Body=self._buffer,
         )
+        self._buffer = bytearray()
         self._parts.append({"ETag": answer["ETag"], "PartNumber": number})
 
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-BLOCK_BYTES = 1024 * 1024  # of CSV, parsed at once; Arrow reads up to 32 blocks ahead
-ROW_GROUP_ROWS = 131_072
+BLOCK_BYTES = 256 * 1024  # of CSV, parsed at once; Arrow reads up to 32 blocks ahead
+ROW_GROUP_ROWS = 65_536
 
 
 def arrow_schema(columns: Sequence[ExtractColumn]) -> "pa.Schema":
@@ -69,6 +69,7 @@ def write_parquet(
                 pending = [table.slice(ROW_GROUP_ROWS)]
                 waiting -= ROW_GROUP_ROWS
                 written += ROW_GROUP_ROWS
+                pa.default_memory_pool().release_unused()
                 progress(written)
         if waiting:
             writer.write_table(pa.concat_tables(pending).combine_chunks())
