@@ -12,12 +12,14 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.benchmarks import silver
+from tests.benchmarks import extract, silver
 from tests.benchmarks.goals import Measure, Result, Settings, table
 from tests.benchmarks.processes import ROOT, MeasurementError, say
 
 #: Every goal and how it is measured, in the order of the table.
 GOALS: dict[str, Measure] = {
+    "P1": extract.time_against_copy,
+    "P2": extract.memory,
     "P3": silver.time_against_the_seed,
     "P4": silver.bytes_read_and_files,
     "P5": silver.bytes_written,
