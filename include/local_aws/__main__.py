@@ -17,7 +17,10 @@ def main() -> int:
         "--state", type=Path, default=Path(".local/aws"), help="folder of its state (.local/aws)"
     )
     parser.add_argument("--faults", action="store_true", help="tests may order faults")
+    parser.add_argument("--enforce-iam", action="store_true", help="policies are enforced")
     arguments = parser.parse_args()
+    if arguments.enforce_iam:
+        os.environ[stack.ENFORCE] = "1"
     if arguments.faults:
         os.environ[stack.FAULTS] = "1"
     folder: Path = arguments.state.resolve()

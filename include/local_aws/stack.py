@@ -15,6 +15,8 @@ REGION = "us-east-1"
 ACCOUNT = "000000000000"
 FAULTS = "LOCAL_AWS_FAULTS"
 """Environment variable: "1" when tests may order faults."""
+ENFORCE = "LOCAL_AWS_ENFORCE_IAM"
+"""Environment variable: "1" when everybody may do only what their policies allow."""
 PORTS = ("s3", "front", "gateway", "database")
 
 
@@ -69,6 +71,7 @@ class Stack:
         switches = {}
         if os.environ.get(FAULTS) == "1":
             switches["faults"] = self.folder / "faults.sqlite"
+        enforced = os.environ.get(ENFORCE) == "1"
         return [
             Service(
                 "database",
@@ -93,6 +96,7 @@ class Stack:
                     "STATE_DIR": str(self.folder / "ministack"),
                     "MINISTACK_REGION": REGION,
                     "LOG_LEVEL": "WARNING",
+                    "AUTH": str(enforced).lower(),
                     # services on ports of their own, which nobody uses here
                     "SFTP_ENABLED": "0",
                     "IOT_MTLS_ENABLED": "0",
@@ -107,7 +111,8 @@ class Stack:
                     port=ports["gateway"],
                     endpoint=self.endpoint_url,
                     state=self.folder / "gateway",
-                ),
+                )
+                + ["--enforce-iam"] * enforced,
                 healthy=answers(f"http://127.0.0.1:{ports['gateway']}/healthz"),
                 waits=False,
             ),
@@ -121,8 +126,10 @@ class Stack:
                     gateway_port=ports["gateway"],
                     calls=calls / "front.jsonl",
                     **switches,
-                ),
+                )
+                + ["--enforce-iam"] * enforced,
                 healthy=answers(f"{self.front_url}/healthz"),
+                waits=False,
             ),
         ]
 

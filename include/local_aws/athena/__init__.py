@@ -22,7 +22,7 @@ def actions(context: Context) -> dict[str, Handler]:
     Executions that a crash left queued or running become FAILED.
     """
     store = Store(context.state / "athena.sqlite")
-    runner = Runner(context, store, glue_of(catalog.actions(context), context.forward))
+    runner = Runner(context, store, glue_of(catalog.guarded(context), context.forward))
     service = Service(context, store, runner)
     context.on_shutdown(runner.shutdown)
     return {

@@ -75,7 +75,8 @@ class Engine:
             "CREATE SECRET (TYPE s3, PROVIDER config, URL_STYLE 'path', "
             f"USE_SSL {str(url.scheme == 'https').lower()}, ENDPOINT {literal(url.netloc)}, "
             f"REGION {literal(self._context.region)}, KEY_ID {literal(credentials.access_key)}, "
-            f"SECRET {literal(credentials.secret_key)})",
+            f"SECRET {literal(credentials.secret_key)}"
+            + (f", SESSION_TOKEN {literal(credentials.token)})" if credentials.token else ")"),
             "CALL enable_logging('HTTP')",
         ]
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +87,8 @@ class Runner:
             self._end(execution, "FAILED", "The query engine was restarted while the query ran", {})
 
     def submit(self, identity: str, *, output: str, enforced: bool, cutoff: int | None) -> None:
-        """Queue a stored execution."""
-        self._pool.submit(self._run, identity, output, enforced, cutoff)
+        """Queue a stored execution, which acts for whoever submits it."""
+        self._pool.submit(copy_context().run, self._run, identity, output, enforced, cutoff)
 
     def stop(self, identity: str) -> None:
         """Cancel an execution that is queued or running."""

@@ -12,6 +12,7 @@ from ministack.core import persistence
 
 from include.local_aws.base.identities import Identities
 from include.local_aws.base.observing import Observed
+from include.local_aws.base.refusals import NamedRefusals
 from include.local_aws.base.saving import Durable, Saver
 from include.local_aws.calls import CallLog
 from include.local_aws.faults import FaultRules
@@ -29,7 +30,8 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     rules = FaultRules(options.faults) if options.faults else None
     durable = Durable(program.app, Saver(folder))
-    program.app = Observed(Identities(durable), CallLog(options.calls), rules)
+    observed = Observed(Identities(durable), CallLog(options.calls), rules)
+    program.app = NamedRefusals(observed) if program.AUTH else observed
     sys.argv = ["ministack"]
     program.main()
 

@@ -5,17 +5,36 @@ is seen here; table versions and all partitions are kept in a SQLite file of the
 Partitions declared in CloudFormation (AWS::Glue::Partition) are not seen.
 """
 
+from typing import Any
+
+from include.local_aws.catalog.classifiers import classifier_actions
 from include.local_aws.catalog.partitions import partition_actions
 from include.local_aws.catalog.reading import Catalog
+from include.local_aws.catalog.search import search_actions
 from include.local_aws.catalog.tables import table_actions
 from include.local_aws.front.context import Context, Handler
+from include.local_aws.front.resources import request
 
-__all__ = ["Catalog", "actions"]
+__all__ = ["Catalog", "actions", "guarded"]
 
 
 def actions(context: Context) -> dict[str, Handler]:
     """Give the handlers of the catalog's actions by X-Amz-Target."""
-    return {
-        f"AWSGlue.{name}": handler
-        for name, handler in (table_actions(context) | partition_actions(context)).items()
-    }
+    tables = table_actions(context)
+    handlers = tables | partition_actions(context) | search_actions(context, tables)
+    handlers |= classifier_actions(context)
+    return {f"AWSGlue.{name}": handler for name, handler in handlers.items()}
+
+
+def guarded(context: Context) -> dict[str, Handler]:
+    """Give the same handlers for a service that acts for somebody, who must be allowed to."""
+
+    def checked(target: str, handler: Handler) -> Handler:
+        def execute(body: dict[str, Any]) -> dict[str, Any]:
+            wanted = request(target, body, context.region, context.account, lambda *_: "")
+            context.allow(wanted.service, wanted.checks)
+            return handler(body)
+
+        return execute
+
+    return {target: checked(target, handler) for target, handler in actions(context).items()}

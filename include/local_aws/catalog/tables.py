@@ -10,6 +10,8 @@ from include.local_aws.catalog.requests import name_of, page, required
 from include.local_aws.catalog.store import Store, forget, write_version
 from include.local_aws.front.context import AwsError, Context, Handler
 
+MOST_VERSIONS = 100
+
 
 def table_actions(context: Context) -> dict[str, Handler]:
     """Give the handlers for databases, tables and table versions by action name."""
@@ -28,6 +30,7 @@ def table_actions(context: Context) -> dict[str, Handler]:
         "GetTableVersion": tables.get_version,
         "GetTableVersions": tables.get_versions,
         "DeleteTableVersion": tables.delete_version,
+        "BatchDeleteTableVersion": tables.delete_versions,
     }
 
 
@@ -185,6 +188,24 @@ class Tables:
                 db, name_of(body, "DatabaseName"), name_of(body, "TableName"), int(wanted)
             )
         return {}
+
+    def delete_versions(self, body: dict[str, Any]) -> dict[str, Any]:
+        """BatchDeleteTableVersion: what cannot be deleted is listed in Errors."""
+        numbers = required(body, "VersionIds")
+        if len(numbers) > MOST_VERSIONS:
+            raise AwsError(
+                "InvalidInputException",
+                f"VersionIds has {len(numbers)} entries, at most {MOST_VERSIONS} may be",
+            )
+        errors = []
+        for number in numbers:
+            try:
+                self.delete_version(body | {"VersionId": number})
+            except AwsError as error:
+                detail = {"ErrorCode": error.code, "ErrorMessage": error.message}
+                name = name_of(body, "TableName")
+                errors.append({"TableName": name, "VersionId": number, "ErrorDetail": detail})
+        return {"Errors": errors}
 
 
 def _definition(body: dict[str, Any]) -> tuple[str, dict[str, Any]]:

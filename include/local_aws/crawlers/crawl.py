@@ -44,7 +44,7 @@ class Crawl:
         self._definition = definition
         self._log = log
         self._stopped = stopped
-        handlers = catalog.actions(context)
+        handlers = catalog.guarded(context)
 
         def glue(action: str, body: dict[str, Any]) -> dict[str, Any]:
             self._check()

@@ -15,11 +15,12 @@ from include.local_aws.crawlers.history import CANCELLED, FAILED, SUCCEEDED, His
 from include.local_aws.crawlers.listing import CrawlError
 from include.local_aws.crawlers.log import CrawlLog
 from include.local_aws.front.context import AwsError, Context, Handler
+from include.local_aws.front.identity import IdentityError
 
 log = logging.getLogger(__name__)
 
 INTERRUPTED = "the local AWS ended while the crawl was running: start the crawler again"
-EXPECTED = (CrawlError, AwsError, ClientError, BotoCoreError)
+EXPECTED = (CrawlError, AwsError, ClientError, BotoCoreError, IdentityError)
 """What fails a crawl because of what it met, not because of a mistake of ours."""
 
 
@@ -75,9 +76,13 @@ class Crawlers:
         state, error, changes = FAILED, "", Counter[str]()
         try:
             lines.write("BENCHMARK", f"Running Start Crawl for Crawler {crawler['Name']}")
-            changes = Crawl(
-                self._context, read(crawler), lambda line: lines.write("INFO", line), stop.is_set
-            ).run()
+            with self._context.in_role(crawler["Role"], "AWS-Crawler"):
+                changes = Crawl(
+                    self._context,
+                    read(crawler),
+                    lambda line: lines.write("INFO", line),
+                    stop.is_set,
+                ).run()
             lines.write("BENCHMARK", f"Crawler has finished running: {dict(changes)}")
             state = SUCCEEDED
         except StoppedError:

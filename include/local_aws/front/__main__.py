@@ -3,7 +3,9 @@
 import argparse
 import logging
 import signal
+import sys
 import threading
+import time
 from pathlib import Path
 
 from include.local_aws import athena, catalog, crawlers, data_quality, jobs
@@ -12,7 +14,9 @@ from include.local_aws.faults import FaultRules
 from include.local_aws.front.context import Context
 from include.local_aws.front.gate import Gate
 from include.local_aws.front.server import FrontServer
+from include.local_aws.processes import answers
 
+WAIT_SECONDS = 60
 SERVICES = (catalog, crawlers, jobs, data_quality, athena)
 
 
@@ -38,7 +42,9 @@ def main() -> None:
         account=options.account,
         gateway_port=options.gateway_port,
         front_url=f"http://127.0.0.1:{options.port}",
+        enforced=options.enforce_iam,
     )
+    _wait_for(context.endpoint)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -52,7 +58,6 @@ def main() -> None:
         handlers,
         CallLog(options.calls) if options.calls else None,
         FaultRules(options.faults) if options.faults else None,
-        options.enforce_iam,
     )
     server = FrontServer(options.port, context.endpoint, handlers, gate)
     threading.Thread(target=server.serve_forever, name="front", daemon=True).start()
@@ -61,6 +66,16 @@ def main() -> None:
     server.shutdown()
     server.server_close()
     context.shutdown()
+
+
+def _wait_for(endpoint: str) -> None:
+    """Wait until MiniStack answers, which starts beside the front."""
+    answering = answers(f"{endpoint}/_ministack/health")
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not answering():
+        if time.monotonic() > deadline:
+            sys.exit(f"MiniStack at {endpoint} does not answer: is it running?")
+        time.sleep(0.05)
 
 
 if __name__ == "__main__":

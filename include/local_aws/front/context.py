@@ -4,7 +4,8 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.httpsession import URLLib3Session
+
+from include.local_aws.front import identity
 
 Handler = Callable[[dict[str, Any]], dict[str, Any]]
 """JSON request body of an AWS action -> JSON response body; refuses by raising `AwsError`."""
@@ -70,6 +73,7 @@ class Context:
         account: the AWS account number of every resource.
         gateway_port: port of the WebHDFS gateway that Spark reads and writes S3 through.
         front_url: URL of the front itself, which jobs get as their Glue and Athena endpoint.
+        enforced: whether everybody may do only what their policies allow.
     """
 
     endpoint: str
@@ -78,7 +82,10 @@ class Context:
     account: str
     gateway_port: int
     front_url: str
-    _clients: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    enforced: bool = False
+    _clients: dict[tuple[str, str], Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
     _stops: list[Callable[[], None]] = field(
         default_factory=list, init=False, repr=False, compare=False
     )
@@ -105,29 +112,71 @@ class Context:
         Returns:
             A cached client; boto3 clients may be used by many threads.
         """
+        credentials = self.credentials()
+        key = (service, credentials.access_key)
         with self._lock:
-            if service not in self._clients:
-                credentials = self.credentials()
-                self._clients[service] = _session().client(
+            if key not in self._clients:
+                self._clients[key] = _session().client(
                     service,
                     endpoint_url=self.endpoint,
                     region_name=self.region,
                     aws_access_key_id=credentials.access_key,
                     aws_secret_access_key=credentials.secret_key,
+                    aws_session_token=credentials.token,
                     config=Config(
                         s3={"addressing_style": "path"},
                         max_pool_connections=64,
                         retries={"mode": "standard", "max_attempts": 4},
                     ),
                 )
-            return self._clients[service]
+            return self._clients[key]
 
     def credentials(self) -> Credentials:
+        """Give the credentials of whoever acts in this thread, the front itself if nobody does."""
+        return identity.ACTING.get() or self.own_credentials()
+
+    def own_credentials(self) -> Credentials:
         """Give the key pair of the front itself: the environment's, else MiniStack's default."""
         return Credentials(
             os.environ.get("AWS_ACCESS_KEY_ID", "test"),
             os.environ.get("AWS_SECRET_ACCESS_KEY", "test"),
         )
+
+    @contextmanager
+    def in_role(self, role: str, name: str) -> Iterator[None]:
+        """Act in a role until the block ends, if policies are enforced.
+
+        Args:
+            role: ARN or name; it must exist.
+            name: of the session.
+        """
+        chosen = identity.session(self.endpoint, role, name) if self.enforced else None
+        with identity.acting(chosen):
+            yield
+
+    def session_environment(self, role: str, name: str) -> dict[str, str]:
+        """Give the variables with which a process acts in a role; {} if nothing is enforced."""
+        if not self.enforced:
+            return {}
+        chosen = identity.session(self.endpoint, role, name)
+        return {
+            "AWS_ACCESS_KEY_ID": chosen.access_key,
+            "AWS_SECRET_ACCESS_KEY": chosen.secret_key,
+            "AWS_SESSION_TOKEN": chosen.token,
+        }
+
+    def allow(self, service: str, checks: Sequence[tuple[str, str]]) -> None:
+        """Refuse what whoever acts in this thread may not do.
+
+        Raises:
+            AwsError: AccessDeniedException, with the action and the resource.
+        """
+        actor = identity.ACTING.get()
+        if actor is None:
+            return
+        denied = identity.refusal(self.endpoint, service, checks, {"key": actor.access_key})
+        if denied is not None:
+            raise AwsError(*denied)
 
     def forward(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
         """Call MiniStack's own implementation of an AWS JSON 1.1 action.
@@ -149,7 +198,7 @@ class Context:
             headers={"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"},
         )
         service = SIGNING_NAMES[target.partition(".")[0]]
-        SigV4Auth(self.credentials(), service, self.region).add_auth(request)
+        SigV4Auth(self.own_credentials(), service, self.region).add_auth(request)
         answer = self._http.send(request.prepare())
         data: dict[str, Any] = json.loads(answer.content) if answer.content else {}
         if answer.status_code >= 400:

@@ -8,18 +8,17 @@ import base64
 import json
 import logging
 import time
-import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from contextlib import AbstractContextManager
+from functools import partial
 
 from include.local_aws.calls import Call, CallLog
 from include.local_aws.faults import FaultRules
+from include.local_aws.front import identity
 from include.local_aws.front.context import AwsError, Context, Handler
 from include.local_aws.front.resources import Request, request
 
 log = logging.getLogger(__name__)
-
-ASK_SECONDS = 10
 
 
 class DroppedError(Exception):
@@ -34,7 +33,6 @@ class Gate:
         handlers: the front's, which know the workgroup of a query.
         calls: where calls are written down; None: nowhere.
         rules: the faults that are ordered; None when there are none to be.
-        enforced: whether a caller may do only what its policies allow.
     """
 
     def __init__(
@@ -43,10 +41,9 @@ class Gate:
         handlers: Mapping[str, Handler],
         calls: CallLog | None = None,
         rules: FaultRules | None = None,
-        enforced: bool = False,
     ) -> None:
         self.rules = rules
-        self.enforced = enforced
+        self.enforced = context.enforced
         self.context = context
         self._handlers = handlers
         self._calls = calls
@@ -102,25 +99,32 @@ class Gate:
         body: bytes,
     ) -> None:
         """Have MiniStack check the signature and the policies of the caller."""
-        question = {
+        signed = {
             "method": method,
             "path": path,
             "headers": list(headers),
             "body": base64.b64encode(body).decode(),
-            "service": wanted.service,
-            "checks": wanted.checks,
         }
-        verdict = self._ask("authorise", question)
-        if not verdict["allowed"]:
-            raise AwsError(verdict["code"], verdict["message"], 400)
+        denied = identity.refusal(self.context.endpoint, wanted.service, wanted.checks, signed)
+        if denied is not None:
+            raise AwsError(*denied)
 
-    def _ask(self, what: str, question: dict[str, Any]) -> dict[str, Any]:
-        """Ask the stack's MiniStack something that is not AWS's business."""
-        asked = urllib.request.Request(
-            f"{self.context.endpoint}/_local_aws/{what}", json.dumps(question).encode()
-        )
-        with urllib.request.urlopen(asked, timeout=ASK_SECONDS) as answer:
-            found: dict[str, Any] = json.load(answer)
+    def caller(self, wanted: Request, key: str) -> AbstractContextManager[None]:
+        """Have an Athena request act as its caller, whose queries read what it may read."""
+        chosen = None
+        if self.enforced and wanted.service == "athena" and key.startswith("ASIA"):
+            chosen = identity.known(self.context.endpoint, key)
+        return identity.acting(chosen)
+
+    def handler(self, wanted: Request, target: str) -> Handler | None:
+        """Give what executes a request, None when it is passed on as it came.
+
+        What was allowed here is MiniStack's to do, whose own rules for Glue and Athena know
+        neither tables by their database nor crawlers: it is asked by the front itself.
+        """
+        found = self._handlers.get(target)
+        if found is None and self.enforced and wanted.service:
+            return partial(self.context.forward, target)
         return found
 
     def note(
@@ -154,7 +158,9 @@ class Gate:
         if not key.startswith(("ASIA", "AKIA")):
             return f"arn:aws:iam::{self.context.account}:root"
         if key not in self._callers:
-            self._callers[key] = str(self._ask("caller", {"key": key})["arn"])
+            self._callers[key] = str(
+                identity.ask(self.context.endpoint, "caller", {"key": key})["arn"]
+            )
         return self._callers[key]
 
     def _work_group_of(self, kind: str, identity: str) -> str:

@@ -10,6 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
@@ -102,10 +103,15 @@ class RequestHandler(BaseHTTPRequestHandler):
                 self._note(0, [])
                 self.close_connection = True
                 return
-        handler = server.handlers.get(target)
+        if server.gate is not None:
+            handler = server.gate.handler(self._wanted, target)
+            caller = server.gate.caller(self._wanted, access_key(self.headers.items()))
+        else:
+            handler, caller = server.handlers.get(target), nullcontext()
         if handler is None:
             self._forward(body)
-        else:
+            return
+        with caller:
             self._execute(handler, target, body)
 
     do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = _serve

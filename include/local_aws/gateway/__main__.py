@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from include.local_aws.gateway.filesystem import FileSystem
+from include.local_aws.gateway.roles import Roles
 from include.local_aws.gateway.server import GatewayServer
 from include.local_aws.gateway.staging import Staging
 from include.local_aws.gateway.storage import ObjectStore, s3_client
@@ -20,11 +21,15 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
     parser.add_argument("--endpoint", required=True, help="URL of the S3 endpoint")
     parser.add_argument("--state", type=Path, required=True, help="folder for uncommitted output")
+    parser.add_argument("--enforce-iam", action="store_true", help="job runs act in their roles")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    client = s3_client(arguments.endpoint, os.environ.get("AWS_DEFAULT_REGION", "us-east-1"))
-    tree = FileSystem(ObjectStore(client), Staging(arguments.state))
-    with GatewayServer(arguments.port, tree) as server:
+    region = os.environ.get("AWS_DEFAULT_REGION", "us-east-1")
+    staging = Staging(arguments.state)
+    tree = FileSystem(ObjectStore(s3_client(arguments.endpoint, region)), staging)
+    roles = Roles(arguments.endpoint, region, staging)
+    served = roles.tree_of if arguments.enforce_iam else None
+    with GatewayServer(arguments.port, tree, served) as server:
 
         def stop(number: int, frame: FrameType | None) -> None:
             # shutdown() waits for the loop that this handler interrupts

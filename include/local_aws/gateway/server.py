@@ -30,13 +30,16 @@ class GatewayServer(ThreadingHTTPServer):
     Args:
         port: On 127.0.0.1; 0 takes a free one (see `server_port`).
         tree: What to serve.
+        tree_of: Gives what a user is served, by the request's user.name; None: everybody `tree`.
     """
 
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, port: int, tree: FileSystem) -> None:
-        self.tree = tree
+    def __init__(
+        self, port: int, tree: FileSystem, tree_of: Callable[[str], FileSystem] | None = None
+    ) -> None:
+        self.tree_of = tree_of or (lambda user: tree)
         super().__init__(("127.0.0.1", port), Handler)
 
 
@@ -156,6 +159,9 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         return io_error("the upload ended before its end: nothing was written")
 
+    def _tree(self, query: Query) -> FileSystem:
+        return self.server.tree_of(query.get("user.name", ""))
+
     # -- operations --------------------------------------------------------------------------
 
     def _redirected(self, query: Query) -> bool:
@@ -170,7 +176,7 @@ class Handler(BaseHTTPRequestHandler):
         if self._redirected(query):
             return
         length = _number(query, "length", None)
-        download = self.server.tree.read(path, _number(query, "offset", 0) or 0, length)
+        download = self._tree(query).read(path, _number(query, "offset", 0) or 0, length)
         self._send(200, download.length, "application/octet-stream")
         self._headers_sent = True
         for chunk in download.chunks:
@@ -179,45 +185,45 @@ class Handler(BaseHTTPRequestHandler):
     def _create(self, path: ObjectPath, query: Query) -> None:
         if self._redirected(query):
             return
-        self.server.tree.write(path, self._body(), query.get("overwrite", "true") != "false")
+        self._tree(query).write(path, self._body(), query.get("overwrite", "true") != "false")
         self._json(None, 201)
 
     def _file_status(self, path: ObjectPath, query: Query) -> None:
-        self._json({"FileStatus": documents.file_status(self.server.tree.status(path))})
+        self._json({"FileStatus": documents.file_status(self._tree(query).status(path))})
 
     def _list(self, path: ObjectPath, query: Query) -> None:
-        self._json(documents.file_statuses(self.server.tree.listing(path)))
+        self._json(documents.file_statuses(self._tree(query).listing(path)))
 
     def _list_batch(self, path: ObjectPath, query: Query) -> None:
-        listing = documents.file_statuses(self.server.tree.listing(path))
+        listing = documents.file_statuses(self._tree(query).listing(path))
         self._json({"DirectoryListing": {"partialListing": listing, "remainingEntries": 0}})
 
     def _block_locations(self, path: ObjectPath, query: Query) -> None:
-        self._json(documents.located_blocks(self.server.tree.status(path).size))
+        self._json(documents.located_blocks(self._tree(query).status(path).size))
 
     def _content_summary(self, path: ObjectPath, query: Query) -> None:
-        self._json(documents.content_summary(*self.server.tree.total(path)))
+        self._json(documents.content_summary(*self._tree(query).total(path)))
 
     def _home(self, path: ObjectPath, query: Query) -> None:
         self._json({"Path": f"/user/{query.get('user.name', 'hadoop')}"})
 
     def _check_access(self, path: ObjectPath, query: Query) -> None:
-        self.server.tree.status(path)
+        self._tree(query).status(path)
         self._json(None)
 
     def _make_folder(self, path: ObjectPath, query: Query) -> None:
-        self.server.tree.make_folder(path)
+        self._tree(query).make_folder(path)
         self._json({"boolean": True})
 
     def _rename(self, path: ObjectPath, query: Query) -> None:
         if "destination" not in query:
             raise illegal_argument(f"RENAME of {path} has no destination")
         target = ObjectPath.parse(query["destination"])
-        self._json({"boolean": self.server.tree.rename(path, target)})
+        self._json({"boolean": self._tree(query).rename(path, target)})
 
     def _delete(self, path: ObjectPath, query: Query) -> None:
         recursive = query.get("recursive", "false") == "true"
-        self._json({"boolean": self.server.tree.delete(path, recursive)})
+        self._json({"boolean": self._tree(query).delete(path, recursive)})
 
     def _ignore(self, path: ObjectPath, query: Query) -> None:
         self._json(None)

@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from include.local_aws.gateway.errors import illegal_argument, io_error, not_found
@@ -42,11 +43,15 @@ class Download:
     chunks: Iterator[bytes]
 
 
-def s3_client(endpoint: str, region: str) -> Any:
+def s3_client(endpoint: str, region: str, credentials: Credentials | None = None) -> Any:
     """A thread-safe S3 client for `endpoint` with path-style addresses.
 
-    The key pair is the environment's, else the one that MiniStack takes for its owner's.
+    Without credentials, the key pair is the environment's, else the one that MiniStack takes for
+    its owner's.
     """
+    chosen = credentials or Credentials(
+        os.environ.get("AWS_ACCESS_KEY_ID", "test"), os.environ.get("AWS_SECRET_ACCESS_KEY", "test")
+    )
     config = Config(
         s3={"addressing_style": "path"},
         max_pool_connections=64,
@@ -58,8 +63,9 @@ def s3_client(endpoint: str, region: str) -> Any:
         "s3",
         endpoint_url=endpoint,
         region_name=region,
-        aws_access_key_id=os.environ.get("AWS_ACCESS_KEY_ID", "test"),
-        aws_secret_access_key=os.environ.get("AWS_SECRET_ACCESS_KEY", "test"),
+        aws_access_key_id=chosen.access_key,
+        aws_secret_access_key=chosen.secret_key,
+        aws_session_token=chosen.token,
         config=config,
     )
 

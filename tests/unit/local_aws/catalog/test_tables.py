@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from include.local_aws import catalog
-from include.local_aws.front.context import Context
+from include.local_aws.front.context import AwsError, Context
 
 
 def definition(name: str, location: str = "s3://b/one/", **more: Any) -> dict[str, Any]:
@@ -247,6 +247,105 @@ def test_old_versions_can_be_deleted(glue: Any, database: str) -> None:
     ]
     with pytest.raises(glue.exceptions.InvalidInputException):
         glue.delete_table_version(**key, VersionId=newest["VersionId"])
+
+
+def test_many_versions_are_deleted_at_once(glue: Any, database: str, context: Context) -> None:
+    glue.create_table(DatabaseName=database, TableInput=definition("orders"))
+    for place in ("s3://b/two/", "s3://b/three/"):
+        glue.update_table(DatabaseName=database, TableInput=definition("orders", place))
+    current = glue.get_table(DatabaseName=database, Name="orders")["Table"]["VersionId"]
+    given = {"DatabaseName": database, "TableName": "orders"}
+    versions = glue.get_table_versions(**given)["TableVersions"]
+    numbers = [version["VersionId"] for version in versions]
+    errors = glue.batch_delete_table_version(**given, VersionIds=[*numbers, "99"])["Errors"]
+    assert [(error["VersionId"], error["ErrorDetail"]["ErrorCode"]) for error in errors] == [
+        (current, "InvalidInputException"),
+        ("99", "EntityNotFoundException"),
+    ]
+    left = glue.get_table_versions(**given)["TableVersions"]
+    assert [version["VersionId"] for version in left] == [current]
+    with pytest.raises(AwsError, match="101 entries"):
+        catalog.actions(context)["AWSGlue.BatchDeleteTableVersion"](
+            given | {"VersionIds": ["1"] * 101}
+        )
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        ({"Filters": [{"Key": "Name", "Value": "link"}]}, ["customer-link", "xx-link-yy"]),
+        ({"Filters": [{"Key": "Name", "Value": "customer-link"}]}, ["customer-link"]),
+        ({"Filters": [{"Key": "owner_team", "Value": "tills"}]}, ["xx-link-yy"]),
+        ({"SearchText": "price"}, ["xxlinkyy"]),
+        ({"SearchText": "money paid"}, ["customer-link"]),
+        ({"SearchText": '"money paid"'}, []),
+        ({"SearchText": '"the money paid"'}, ["customer-link"]),
+        (
+            {
+                "Filters": [
+                    {"Key": "CreateTime", "Value": "2000-01-01", "Comparator": "GREATER_THAN"}
+                ],
+                "SortCriteria": [{"FieldName": "Name", "Sort": "DESC"}],
+            },
+            ["xxlinkyy", "xx-link-yy", "customer-link"],
+        ),
+        (
+            {"Filters": [{"Key": "CreateTime", "Value": "2000-01-01", "Comparator": "LESS_THAN"}]},
+            [],
+        ),
+    ],
+)
+def test_tables_are_searched(
+    glue: Any, database: str, request_: dict[str, Any], expected: list[str]
+) -> None:
+    for name, description, column, parameters in (
+        ("customer-link", "the money paid", "a", {}),
+        ("xx-link-yy", "", "b", {"owner_team": "tills"}),
+        ("xxlinkyy", "", "price", {}),
+    ):
+        glue.create_table(
+            DatabaseName=database,
+            TableInput={
+                "Name": name,
+                "Description": description,
+                "Parameters": parameters,
+                "StorageDescriptor": {"Columns": [{"Name": column, "Type": "int"}]},
+            },
+        )
+    mine = {"Key": "DatabaseName", "Value": database}
+    wanted = request_ | {"Filters": [mine, *request_.get("Filters", [])]}
+    names: list[str] = []
+    token: dict[str, str] = {}
+    while True:
+        answer = glue.search_tables(**wanted, **token, MaxResults=2)
+        names += [table["Name"] for table in answer["TableList"]]
+        if "NextToken" not in answer:
+            break
+        token = {"NextToken": answer["NextToken"]}
+    assert names == expected
+
+
+def test_what_cannot_be_searched_for_is_refused(glue: Any, database: str) -> None:
+    glue.create_table(DatabaseName=database, TableInput=definition("orders"))
+    for wrong in (
+        {"SortCriteria": [{"FieldName": "Colour", "Sort": "ASC"}]},
+        {"Filters": [{"Key": "CreateTime", "Value": "yesterday"}]},
+    ):
+        with pytest.raises(glue.exceptions.InvalidInputException):
+            glue.search_tables(**wrong)
+
+
+def test_a_classifier_is_updated(glue: Any, unique: str) -> None:
+    glue.create_classifier(
+        XMLClassifier={"Name": unique, "Classification": "shop", "RowTag": "order"}
+    )
+    glue.update_classifier(XMLClassifier={"Name": unique, "RowTag": "item"})
+    found = glue.get_classifier(Name=unique)["Classifier"]["XMLClassifier"]
+    assert (found["Classification"], found["RowTag"]) == ("shop", "item")
+    with pytest.raises(glue.exceptions.InvalidInputException, match="no JsonClassifier"):
+        glue.update_classifier(JsonClassifier={"Name": unique, "JsonPath": "$"})
+    with pytest.raises(glue.exceptions.EntityNotFoundException):
+        glue.update_classifier(XMLClassifier={"Name": "absent", "RowTag": "item"})
 
 
 def test_an_update_may_skip_the_archive(glue: Any, database: str) -> None:

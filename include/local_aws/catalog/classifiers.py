@@ -1,0 +1,28 @@
+"""UpdateClassifier, which MiniStack lacks."""
+
+from typing import Any
+
+from include.local_aws.catalog.requests import required
+from include.local_aws.front.context import AwsError, Context, Handler
+
+KINDS = ("XMLClassifier", "JsonClassifier", "CsvClassifier", "GrokClassifier")
+
+
+def classifier_actions(context: Context) -> dict[str, Handler]:
+    """Give the handler of UpdateClassifier."""
+
+    def update(body: dict[str, Any]) -> dict[str, Any]:
+        """UpdateClassifier: change the members that are given."""
+        kinds = [kind for kind in KINDS if body.get(kind)]
+        if len(kinds) != 1:
+            raise AwsError("InvalidInputException", f"one of {', '.join(KINDS)} must be given")
+        name = required(body[kinds[0]], "Name")
+        known = context.forward("AWSGlue.GetClassifier", {"Name": name})["Classifier"]
+        if kinds[0] not in known:
+            raise AwsError("InvalidInputException", f"classifier {name} is no {kinds[0]}")
+        changed = {kinds[0]: known[kinds[0]] | body[kinds[0]]}
+        context.forward("AWSGlue.DeleteClassifier", {"Name": name})
+        context.forward("AWSGlue.CreateClassifier", changed)
+        return {}
+
+    return {"UpdateClassifier": update}
