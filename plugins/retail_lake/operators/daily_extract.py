@@ -8,14 +8,24 @@ from zoneinfo import ZoneInfo
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow.sdk.log import mask_secret
+from botocore.exceptions import ClientError
 
 from retail_lake.attempts import attempt_token
+from retail_lake.hooks.catalog import error_code
 from retail_lake.hooks.documents import DocumentsHook
 from retail_lake.hooks.finished_extract import BusinessDay, ExtractLayout, FinishedExtract
 from retail_lake.hooks.multipart import MultipartObject
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
+
+# What Secrets Manager refuses for good: no such secret, no permission to it or to its key, deleted.
+REFUSED = (
+    "AccessDeniedException",
+    "DecryptionFailure",
+    "InvalidRequestException",
+    "ResourceNotFoundException",
+)
 
 
 class DailyExtractOperator(AwsBaseOperator[DocumentsHook]):
@@ -103,7 +113,14 @@ class DailyExtractOperator(AwsBaseOperator[DocumentsHook]):
             aws_conn_id=self.aws_conn_id, client_type="secretsmanager", config=ADAPTIVE_RETRIES
         )
         client: Any = hook.get_conn()
-        text = client.get_secret_value(SecretId=self.secret_id)["SecretString"]
+        try:
+            text = client.get_secret_value(SecretId=self.secret_id)["SecretString"]
+        except ClientError as error:
+            if error_code(error) not in REFUSED:
+                raise
+            raise AirflowFailException(
+                f"secret {self.secret_id}: {error}: create it, or allow this role to read it"
+            ) from None
         mask_secret(text)
         try:
             secret = json.loads(text)

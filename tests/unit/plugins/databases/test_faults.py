@@ -206,3 +206,9 @@ def test_refused_credentials_fail_once_and_stay_secret(
     seen = f"{raised.value}{raised.value.__cause__}{caplog.text}{context['ti'].xcoms}"
     assert wrong["password"] not in seen
     assert keys(client("s3"), bucket) == []
+
+
+def test_a_secret_that_is_not_there_fails_once(bucket: str, context: Any) -> None:
+    """The action and the secret are named; there is nothing to try again."""
+    with pytest.raises(AirflowFailException, match=r"secret no-such-secret.*GetSecretValue"):
+        make_operator(bucket, "no-such-secret").execute(context)
