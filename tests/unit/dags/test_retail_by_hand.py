@@ -1,5 +1,6 @@
 """What the DAGs beside the daily one promise before they ever run."""
 
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from retail_lake.notifications.failure_alert import FailureAlert
 TASKS = {
     "retail_rollback": ["list_versions", "move_pointer"],
     "retail_housekeeping": ["report_drift", "collect"],
+    "retail_quarantine_replay": ["find_rows", "judge", "verdict", "rebuild_days"],
 }
 
 
@@ -27,14 +29,51 @@ def rollback(dagbag: Any) -> Any:
 
 
 @pytest.fixture
+def replay(dagbag: Any) -> Any:
+    return dagbag.dags["retail_quarantine_replay"]
+
+
+def test_replay_tells_first_and_does_only_when_asked(replay: Any) -> None:
+    assert replay.schedule is None
+    assert replay.is_paused_upon_creation is False
+    assert dict(replay.params) == {
+        "dataset": "",
+        "reason": "",
+        "from_date": None,
+        "to_date": None,
+        "dry_run": True,
+    }
+    assert replay.get_task("judge").pool == "glue"
+    rebuilt = replay.get_task("rebuild_days")
+    assert rebuilt.partial_kwargs["trigger_dag_id"] == "retail_sales_daily"
+    assert rebuilt.partial_kwargs["logical_date"] is None, "as a run by hand, for its conf's days"
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("dataset", "vendor_sales", "vendor_sales'; DROP"),
+        ("reason", "out_of_range:quantity", "invalid' OR true"),
+        ("from_date", "2025-03-01", "yesterday"),
+    ],
+)
+def test_replay_takes_names_and_dates_only(replay: Any, name: str, good: str, bad: str) -> None:
+    param = replay.params.get_param(name)
+    assert param.resolve(good) == good
+    with pytest.raises(ParamValidationError):
+        param.resolve(bad)
+
+
+@pytest.fixture
 def cleanup(dagbag: Any) -> Any:
     return dagbag.dags["retail_housekeeping"]
 
 
 def test_one_task_after_the_other(each: Any) -> None:
-    first, second = TASKS[each.dag_id]
-    assert set(each.task_ids) == {first, second}
-    assert each.get_task(second).upstream_task_ids == {first}
+    tasks = TASKS[each.dag_id]
+    assert set(each.task_ids) == set(tasks)
+    for before, after in pairwise(tasks):
+        assert each.get_task(after).upstream_task_ids == {before}
 
 
 def test_one_run_at_a_time(each: Any) -> None:

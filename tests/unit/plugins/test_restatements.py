@@ -18,10 +18,7 @@ from retail_lake.hooks.catalog import CatalogHook
 from retail_lake.operators.athena import ReleaseAthenaOperator
 from retail_lake.operators.restatements import RestatementsOperator
 from tests.unit.plugins.conftest import complete
-from tests.unit.plugins.test_athena import workgroup
 from tests.unit.plugins.world import World, release
-
-__all__ = ["workgroup"]  # a fixture
 
 LAKE = load_lake()
 (DAILY,) = (mart for mart in marts.load_marts() if mart.name == "daily_sales")
