@@ -9,7 +9,7 @@ DAYS ?= 3
 # which environment a bundle is for: the one deployed last, else the laptop's
 DEPLOYMENT ?= $(firstword $(wildcard include/deployment.json .local/deployment.json) include/deployment.json)
 
-.PHONY: help setup lock demo up down status env athena test bench lint format bundle preflight
+.PHONY: help setup lock demo up down status env athena test test-slow bench lint format bundle preflight
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -47,6 +47,9 @@ test: setup ## all tests
 
 bench: setup ## measure P1 to P5 side by side: make bench BENCH="--only P3,P4 --rows 300000 --pairs 1"
 	@$(GLUE) -m tests.benchmarks $(BENCH)
+
+test-slow: setup ## the tests that take minutes: 44 real days, records of 100 MB
+	@$(GLUE) -m pytest -q -m slow tests/unit/glue_jobs tests/slow
 
 lint: setup ## ruff, mypy, cfn-lint
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

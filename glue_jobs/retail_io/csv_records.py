@@ -79,6 +79,11 @@ class CsvFormat:
     def positions(self, file: str, header: list[str]) -> list[int]:
         """Where the wanted columns stand in a file."""
         names = [name.strip() for name in header]
+        if any(mark < " " or mark == UNDECODABLE for name in names for mark in name):
+            raise SourceError(
+                f"{file} is no text in UTF-8 (UTF-16, or compressed without a name that says so?); "
+                f"ask for it again, plain or as .gz"
+            )
         missing = [name for name in self.columns if name not in names]
         if missing:
             raise SourceError(

@@ -1,6 +1,7 @@
 """The job's small documents: inputs, manifest and the secret key. S3 or, for tests, a folder."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -23,6 +24,17 @@ def read_text(uri: str) -> str:
         return Path(path).read_text(encoding="utf-8")
     body: bytes = boto3.client("s3").get_object(Bucket=bucket, Key=path)["Body"].read()
     return body.decode()
+
+
+def pieces(uri: str, size: int) -> Iterator[bytes]:
+    """The bytes of a file of any length, at most ``size`` at a time."""
+    scheme, bucket, path = _parts(uri)
+    if scheme == "file":
+        with Path(path).open("rb") as file:
+            yield from iter(lambda: file.read(size), b"")
+        return
+    body = boto3.client("s3").get_object(Bucket=bucket, Key=path)["Body"]
+    yield from body.iter_chunks(size)
 
 
 def write_json(uri: str, document: dict[str, Any]) -> None:

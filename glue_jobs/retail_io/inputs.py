@@ -156,6 +156,9 @@ def _files(datasets: Mapping[str, list[dict[str, Any]]]) -> tuple[BronzeFile, ..
             folder = f"bronze/{values.identifier(dataset)}/ingest_date={day}/"
             if not entry["key"].startswith(folder):
                 raise ValueError(f"{entry['key']} does not lie in {folder}")
+            # Hadoop would resolve these and read another object than the one that was listed.
+            if {"", ".", ".."} & set(entry["key"].split("/")):
+                raise ValueError(f"{entry['key']!r} is a path and no name; have it sent again")
             files.append(BronzeFile(dataset, day, entry["key"], int(entry["size"])))
     if len({file.key for file in files}) != len(files):
         raise ValueError("a file is listed twice")

@@ -17,6 +17,10 @@ SETTINGS = {
     "spark.sql.ansi.enabled": "false",  # a value that does not fit is null, and then quarantined
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # Dates before 1582 as they stand: databases know 0001-01-01 as "never". The default is to fail.
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.shuffle.partitions": "16",  # at most; adaptive execution joins small ones
     # Literals of the size of a token key's blocks: kept out of plans, event log and UI.

@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from include.lake.contracts import Contract
+from retail_io.compressed import require_sound
 from retail_io.csv_records import MAX_RECORD, UNDECODABLE, CsvFormat, Record, SourceError
 from retail_io.inputs import BronzeFile, UpstreamPartition
 from retail_io.xml_records import CUT, XmlFormat
@@ -26,6 +27,8 @@ ONE_FILE_PER_TASK = {
     "spark.sql.files.maxPartitionBytes": str(1 << 37),
     "spark.sql.files.openCostInBytes": str(1 << 37),
 }
+#: Bytes of a line or piece that are read on; whatever is cut off belongs to an overlong record.
+_MOST_BYTES = 4 * MAX_RECORD + 4
 _BLANKS = " \t\r\n\ufeff"
 _RAW_JSON = {"ignoreNullFields": "false", "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
 _ROW_BITS = (1 << 33) - 1  # of monotonically_increasing_id: the row within the task
@@ -46,6 +49,9 @@ def read_delivered(
             raise SourceError(f"{name} must be {value}, or rows cannot be numbered; set it")
     if not files:
         return _nothing(spark, contract)
+    if contract.source.format != "parquet":
+        cut = CUT if contract.source.format == "xml" else b"\n"
+        require_sound(spark, files, lake_root, cut)
     paths = [_as_literal_path(f"{lake_root}/{file.key}") for file in files]
     rows = _READERS[contract.source.format](spark, contract, paths, lake_root)
     day = F.regexp_extract("source_file", r"/ingest_date=([0-9-]{10})/", 1)
@@ -126,7 +132,7 @@ def _xml(spark: SparkSession, contract: Contract, paths: list[str], root: str) -
         return style.records((file, bytes(piece)) for file, piece in pieces)
 
     reader = spark.read.option("lineSep", CUT.decode()).option("recursiveFileLookup", "true")
-    piece = F.col("value").cast("binary")
+    piece = _bounded("value")
     pieces = reader.text(paths).select(_source_file(root).alias("source_file"), piece)
     rows = spark.createDataFrame(
         pieces.rdd.mapPartitions(records),
@@ -168,8 +174,13 @@ def _lines(spark: SparkSession, contract: Contract, paths: list[str], root: str)
     return reader.text(paths).select(
         _source_file(root).alias("source_file"),
         _row_in_task().alias("source_row"),
-        F.decode(F.col("value").cast("binary"), encoding).alias("raw"),
+        F.decode(_bounded("value"), encoding).alias("raw"),
     )
+
+
+def _bounded(line: str) -> Value:
+    """The bytes of a line, no more than fit into memory many times over."""
+    return F.substring(F.col(line).cast("binary"), 1, _MOST_BYTES)
 
 
 def _row_in_task() -> Value:
