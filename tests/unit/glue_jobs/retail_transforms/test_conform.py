@@ -38,13 +38,13 @@ def test_sales_have_the_columns_and_types_of_the_catalog(spark: SparkSession, la
 
 def test_every_contract_maps_to_the_same_columns(spark: SparkSession, lake: Lake) -> None:
     channels = []
-    for contract in lake.contracts:
+    for contract in lake.channels:
         types = catalog.clean_columns(contract) | {"ingest_date": "date", "sale_date": "date"}
         schema = ", ".join(f"{name} {sql_type}" for name, sql_type in types.items())
         row = tuple(None for _ in types)
         channels.append(conformed(spark.createDataFrame([row], schema), contract))
     assert {row.channel for row in union_of(channels).collect()} == {
-        contract.channel for contract in lake.contracts
+        contract.channel for contract in lake.channels
     }
 
 
