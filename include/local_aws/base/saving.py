@@ -16,6 +16,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -38,7 +39,7 @@ class Saver:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._written: dict[str, str] = {}
+        self._written: dict[str, bytes] = {}
         self._wanted = 0
         self._done = 0
         self._lock = asyncio.Lock()
@@ -79,9 +80,10 @@ class Saver:
                 {"__ministack_format__": version, "payload": state},
                 default=persistence._json_default,
             )
-            if self._written.get(name) != text:
+            mark = sha256(text.encode()).digest()
+            if self._written.get(name) != mark:
                 _replace(self._folder / f"{name}.json", text)
-                self._written[name] = text
+                self._written[name] = mark
 
 
 def _replace(path: Path, text: str) -> None:
