@@ -4,12 +4,13 @@ SHELL := /bin/bash
 AIRFLOW := .venv/bin/python
 GLUE := .venv-glue/bin/python
 SQL ?=
+ARGS ?=
 BENCH ?=
 DAYS ?= 3
 # which environment a bundle is for: the one deployed last, else the laptop's
 DEPLOYMENT ?= $(firstword $(wildcard include/deployment.json .local/deployment.json) include/deployment.json)
 
-.PHONY: help setup lock demo up down status env athena test test-slow bench lint format bundle preflight
+.PHONY: help setup lock demo up down status env athena replay test test-slow bench lint format bundle preflight
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -38,6 +39,9 @@ env: ## exports for any AWS client: eval "$(make -s env)"
 athena: ## run a query as an analyst: make athena SQL="SELECT …"
 	@$(GLUE) -m include.laptop athena "$$SQL"
 athena: export SQL := $(value SQL)
+
+replay: ## what quarantine would let pass now: make replay ARGS="--dataset vendor_sales --apply"
+	@$(GLUE) -m include.laptop replay $(ARGS)
 
 test: setup ## all tests
 	@$(GLUE) -m pytest -q tests/unit/local_aws tests/unit/glue_jobs tests/unit/sample_data \

@@ -1,4 +1,4 @@
-"""The lake on a laptop: `make up`, `down`, `status`, `env`, `athena`, `demo`."""
+"""The lake on a laptop: `make up`, `down`, `status`, `env`, `athena`, `replay`, `demo`."""
 
 import argparse
 import os
@@ -10,7 +10,7 @@ import urllib.error
 from datetime import UTC, datetime
 from pathlib import Path
 
-from include.laptop import queries, runs, stack
+from include.laptop import queries, replay, runs, stack
 from include.local_aws import supervisor
 from include.local_aws.__main__ import print_status
 
@@ -36,6 +36,9 @@ def main() -> int:
     athena = commands.add_parser("athena", help="run a query as an analyst")
     athena.add_argument("sql")
     add_state(athena)
+    again = commands.add_parser("replay", help="tell which quarantined rows would pass now")
+    replay.arguments(again)
+    add_state(again)
     demo = commands.add_parser("demo", help="run the daily DAG over sample days and show it")
     demo.add_argument("--days", type=int, default=3, help="how many days (3)")
     add_state(demo)
@@ -153,6 +156,14 @@ def athena(folder: Path, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def replayed(folder: Path, arguments: argparse.Namespace) -> int:
+    """Replays quarantined rows, or tells which would pass."""
+    if supervisor.status(folder)["state"] != "ready":
+        print("nothing runs here: `make up` first", file=sys.stderr)
+        return 1
+    return replay.show(stack.at(folder), arguments)
+
+
 def demo(folder: Path, arguments: argparse.Namespace) -> int:
     """Starts the stack and shows the DAG at work; 1 if a number is not what was planted."""
     if not 1 <= arguments.days <= 30:
@@ -170,7 +181,7 @@ def demo(folder: Path, arguments: argparse.Namespace) -> int:
 COMMANDS = {
     function.__name__: function
     for function in (up, down, status, env, run, databases, install, athena, demo)
-}
+} | {"replay": replayed}
 
 if __name__ == "__main__":
     sys.exit(main())

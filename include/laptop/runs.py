@@ -1,6 +1,7 @@
-"""Runs of the daily DAG through Airflow's REST API, as a user starts and watches them."""
+"""Runs of a DAG through Airflow's REST API, as a user starts and watches them."""
 
 import time
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -19,15 +20,19 @@ class Runs:
 
     Args:
         airflow: The installation; it must be up.
+        dag: Which one; the daily DAG if not said.
     """
 
-    def __init__(self, airflow: Airflow) -> None:
+    def __init__(self, airflow: Airflow, dag: str = DAG) -> None:
         self._airflow = airflow
         self._token = airflow.token()
+        self._dag = dag
 
     def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """One call below `/api/v2/dags/<dag>`."""
-        return self._airflow.call(method, f"/api/v2/dags/{DAG}{path}", body, token=self._token)
+        return self._airflow.call(
+            method, f"/api/v2/dags/{self._dag}{path}", body, token=self._token
+        )
 
     def unpause(self) -> None:
         """Lets the scheduler run the DAG, and waits for the run of the last day that has ended.
@@ -53,7 +58,11 @@ class Runs:
             The run's id.
         """
         conf = {} if first is None else {"from_date": str(first), "to_date": str(last or first)}
-        run = self.call("POST", "/dagRuns", {"logical_date": None, "conf": conf})
+        return self.start(conf)
+
+    def start(self, conf: Mapping[str, Any]) -> str:
+        """Starts a run with a form's values; returns its id."""
+        run = self.call("POST", "/dagRuns", {"logical_date": None, "conf": dict(conf)})
         return str(run["dag_run_id"])
 
     def waiting_run(self) -> str | None:
@@ -91,7 +100,7 @@ class Runs:
         instances = self.call("GET", f"/dagRuns/{run}/taskInstances?limit=200")["task_instances"]
         return {one["task_id"]: str(one["state"]) for one in instances}
 
-    def returned(self, run: str, task: str) -> Any:
-        """What a task returned."""
-        path = f"/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value?deserialize=true"
+    def returned(self, run: str, task: str, key: str = "return_value") -> Any:
+        """What a task returned, or pushed under another key."""
+        path = f"/dagRuns/{run}/taskInstances/{task}/xcomEntries/{key}?deserialize=true"
         return self.call("GET", path)["value"]
