@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -75,11 +74,10 @@ class Api:
         return [(one["page"], one["status"], one["fault"]) for one in found]
 
     @property
-    def pauses(self) -> list[float]:
-        """Seconds between the requests for sales."""
+    def times(self) -> list[float]:
+        """When the requests for sales came, in seconds since 1970."""
         found = requests.get(f"{self.url}/_requests", timeout=5).json()["requests"]
-        times = [one["time"] for one in found]
-        return [after - before for before, after in pairwise(times)]
+        return [one["time"] for one in found]
 
 
 @pytest.fixture(scope="module")

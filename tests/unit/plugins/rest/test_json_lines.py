@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retail_lake.hooks import json_lines
@@ -21,6 +21,7 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.text(), JSON))
 def test_a_line_says_what_the_document_said(record: dict[str, Any]) -> None:
     """Whatever the spaces and the order of names were; the line has no other line break."""
@@ -31,6 +32,7 @@ def test_a_line_says_what_the_document_said(record: dict[str, Any]) -> None:
     assert json_lines.line(json_lines.parse(json.dumps(turned, ensure_ascii=True))) == line
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False))
 def test_numbers_keep_their_digits(number: Decimal) -> None:
     text = f"{number:f}"
