@@ -27,6 +27,7 @@ from include.local_aws.base.asgi import Application, Message, Receive, Send, ans
 
 PREFIX = "/_local_aws/"
 SESSION_SECONDS = 12 * 3600.0  # of a service: longer than any job may run here
+NAME_LENGTH = 64  # of a session's name; ids of job runs are longer
 Question = dict[str, Any]
 
 
@@ -113,7 +114,7 @@ def session(question: Question) -> dict[str, Any]:
     if role is None:
         raise LookupError(f"there is no role {question['role']}")
     key = "ASIA" + secrets.token_hex(8).upper()
-    label = question["name"][:64]
+    label = question["name"][:NAME_LENGTH]
     sts.register_session(
         key,
         {
@@ -140,7 +141,8 @@ def named(question: Question) -> dict[str, Any]:
     found = [
         key
         for key, one in sts._sessions.items()
-        if one["Arn"].rpartition("/")[2] == question["name"] and one["Expiration"] > time.time()
+        if one["Arn"].rpartition("/")[2] == question["name"][:NAME_LENGTH]
+        and one["Expiration"] > time.time()
     ]
     return _credentials(found[-1]) if found else {}
 

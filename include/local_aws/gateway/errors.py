@@ -81,7 +81,10 @@ def from_s3(error: ClientError | BotoCoreError, path: object) -> RemoteError:
     if code in ("NoSuchKey", "404", "NotFound"):
         return not_found(path)
     if code in ("AccessDenied", "403", "Forbidden"):
+        # the answer to a HEAD has no body that could say what is not allowed
+        head = error.operation_name == "HeadObject"
+        reason = "not authorized to perform: s3:GetObject" if head else str(error)
         return RemoteError(
-            "org.apache.hadoop.security.AccessControlException", f"{path}: {error}", 403
+            "org.apache.hadoop.security.AccessControlException", f"{path}: {reason}", 403
         )
     return io_error(f"{path}: {error}")

@@ -172,8 +172,7 @@ def test_a_wrong_signature_and_an_unknown_key_are_refused(guarded: Guarded) -> N
 
 
 def test_crawler_query_and_job_act_in_their_roles(guarded: Guarded) -> None:
-    lake, scripts = guarded.outputs["LakeBucket"], guarded.outputs["ScriptsBucket"]
-    root = guarded.root("s3")
+    lake, root = guarded.outputs["LakeBucket"], guarded.root("s3")
     root.delete_object(Bucket=lake, Key="bronze/a")  # of another test: above the tables' level
     root.put_object(Bucket=lake, Key="bronze/web/ingest_date=1/a.json", Body=b'{"id": 7}\n')
 
@@ -199,20 +198,45 @@ def test_crawler_query_and_job_act_in_their_roles(guarded: Guarded) -> None:
         f"s3.put_object(Bucket='{lake}', Key='silver/sales/a', Body=b'x')\n"
         f"s3.put_object(Bucket='{lake}', Key='bronze/web/b', Body=b'x')\n"
     )
-    root.put_object(Bucket=scripts, Key="jobs/try.py", Body=script.encode())
-    admin = guarded.root("glue")
-    command = {"Name": "pythonshell", "ScriptLocation": f"s3://{scripts}/jobs/try.py"}
-    admin.create_job(Name="try", Role="retail-lake-test-glue-job", Command=command)
-    identity = admin.start_job_run(JobName="try")["JobRunId"]
-    while (ended := admin.get_job_run(JobName="try", RunId=identity)["JobRun"])["JobRunState"] in (
-        "STARTING",
-        "RUNNING",
-    ):
+    message = failed(guarded, "pythonshell", script)
+    assert "AccessDenied" in message
+    assert f's3:PutObject on resource: "arn:aws:s3:::{lake}/bronze/web/b"' in message
+    assert root.head_object(Bucket=lake, Key="silver/sales/a")["ContentLength"] == 1
+
+
+def failed(guarded: Guarded, kind: str, script: str) -> str:
+    """Run a job in the data plane's role for jobs, which fails: its error message."""
+    scripts = guarded.outputs["ScriptsBucket"]
+    guarded.root("s3").put_object(Bucket=scripts, Key=f"jobs/{kind}.py", Body=script.encode())
+    glue = guarded.root("glue")
+    command = {"Name": kind, "ScriptLocation": f"s3://{scripts}/jobs/{kind}.py"}
+    glue.create_job(Name=kind, Role="retail-lake-test-glue-job", Command=command)
+    identity = glue.start_job_run(JobName=kind)["JobRunId"]
+    while True:
+        ended = glue.get_job_run(JobName=kind, RunId=identity)["JobRun"]
+        if ended["JobRunState"] not in ("STARTING", "RUNNING"):
+            break
         time.sleep(0.1)
     assert ended["JobRunState"] == "FAILED"
-    assert "AccessDenied" in ended["ErrorMessage"]
-    assert f's3:PutObject on resource: "arn:aws:s3:::{lake}/bronze/web/b"' in ended["ErrorMessage"]
-    assert root.head_object(Bucket=lake, Key="silver/sales/a")["ContentLength"] == 1
+    return str(ended["ErrorMessage"])
+
+
+def test_a_spark_job_reads_and_writes_in_its_role(guarded: Guarded) -> None:
+    lake, root = guarded.outputs["LakeBucket"], guarded.root("s3")
+    root.put_object(Bucket=lake, Key="bronze/spark/a.json", Body=b'{"id": 7}\n')
+    script = (
+        "from pyspark.sql import SparkSession\n"
+        "rows = SparkSession.builder.getOrCreate().read.json('s3://LAKE/bronze/spark/')\n"
+        "rows.coalesce(1).write.json('s3://LAKE/silver/spark/')\n"
+        "rows.coalesce(1).write.json('s3://LAKE/bronze/out/')\n"
+    )
+    message = failed(guarded, "glueetl", script.replace("LAKE", lake))
+    assert "AccessControlException" in message
+    assert "s3:PutObject" in message
+    written = root.list_objects_v2(Bucket=lake, Prefix="silver/spark/part-")["Contents"]
+    (key,) = (item["Key"] for item in written)
+    assert root.get_object(Bucket=lake, Key=key)["Body"].read() == b'{"id":7}\n'
+    assert "Contents" not in root.list_objects_v2(Bucket=lake, Prefix="bronze/out/")
 
 
 def run(guarded: Guarded, role: str, group: str, sql: str) -> tuple[str, str]:
@@ -243,6 +267,9 @@ def test_what_spark_does_through_the_gateway_is_done_in_the_runs_role(guarded: G
     assert status == 403
     assert found["RemoteException"]["exception"] == "AccessControlException"
     assert "s3:PutObject" in found["RemoteException"]["message"]
+    status, found = files("GET", "gold/in", "GETFILESTATUS", "jr_42")
+    assert status == 403
+    assert "not authorized to perform: s3:GetObject" in found["RemoteException"]["message"]
     status, found = files("GET", "bronze/in", "OPEN", "somebody")
     assert status == 403
     assert "is no job run" in found["RemoteException"]["message"]
