@@ -9,11 +9,9 @@ from airflow.sdk.exceptions import AirflowException
 from retail_lake.hooks.table_extract import ExtractColumn
 
 if TYPE_CHECKING:
-    from io import BufferedReader
-
     import pyarrow as pa
 
-BLOCK_BYTES = 256 * 1024  # of CSV, parsed at once; Arrow reads up to 32 blocks ahead
+BOM = b"\xef\xbb\xbf"
 ROW_GROUP_ROWS = 65_536
 
 
@@ -77,10 +75,8 @@ def write_parquet(
     return written
 
 
-def batches_of_csv(
-    source: "BufferedReader[Any]", columns: Sequence[ExtractColumn]
-) -> "Iterator[pa.RecordBatch]":
-    """Parse PostgreSQL's CSV: no header, NULL is an empty field, the empty string is `""`.
+def batches_of_csv(block: bytes, columns: Sequence[ExtractColumn]) -> "list[pa.RecordBatch]":
+    """Parse whole rows of PostgreSQL's CSV: NULL is an empty field, the empty string is `""`.
 
     Raises:
         AirflowException: naming the column whose value does not fit its declared type. The value
@@ -89,13 +85,13 @@ def batches_of_csv(
     import pyarrow as pa
     from pyarrow import csv
 
-    if not source.peek(1):  # no rows: Arrow takes an empty CSV for an error
-        return
     schema = arrow_schema(columns)
+    if block.startswith(BOM):  # part of the first value, and Arrow drops one
+        block = BOM + block
     try:
-        yield from csv.open_csv(
-            source,
-            read_options=csv.ReadOptions(block_size=BLOCK_BYTES, column_names=schema.names),
+        table = csv.read_csv(
+            pa.BufferReader(block),
+            read_options=csv.ReadOptions(block_size=len(block), column_names=schema.names),
             parse_options=csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
             convert_options=csv.ConvertOptions(
                 column_types=schema,
@@ -108,6 +104,7 @@ def batches_of_csv(
         )
     except pa.ArrowInvalid as error:
         raise AirflowException(_without_value(str(error), columns)) from None
+    return list(table.to_batches())
 
 
 def batch_of_text(

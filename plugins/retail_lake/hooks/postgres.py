@@ -1,11 +1,11 @@
 """Reading one PostgreSQL table as of one instant, as a CSV stream."""
 
-import os
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
-from io import BufferedReader, FileIO
+from io import BufferedWriter, RawIOBase
+from queue import Full, Queue
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException
@@ -25,7 +25,8 @@ TYPE_OIDS: dict[str, frozenset[int]] = {
     "date": frozenset({1082}),
     "boolean": frozenset({16}),
 }
-PIPE_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 20  # of CSV, parsed at once; a longer row is a block of its own
+BLOCKS_AHEAD = 4
 SORT_MEMORY = "64MB"  # of the server, for the order by key; its usual 4 MB take twice as long
 # How a server says that user and password do not fit: psycopg2 has no SQLSTATE while connecting.
 REFUSALS = ("password authentication failed", "no pg_hba.conf entry", "does not exist")
@@ -118,67 +119,91 @@ class PostgresSnapshot:
         stream = CsvStream(self.connection, _copy_statement(extract, start, end), extract)
         try:
             yield stream
-        except BaseException:
-            stream.stop(cancel=True)
-            stream.raise_for_error()  # the cause, if the database failed first
-            raise
-        stream.stop()
-        stream.raise_for_error()
+        finally:
+            stream.stop()
 
 
 class CsvStream:
-    """The rows of one COPY: batches are read while a thread lets psycopg2 write into a pipe.
+    """The rows of one COPY: a thread receives them, batches are parsed when they are asked for.
 
-    NULL is an empty field, the empty string is `""`.
+    NULL is an empty field, the empty string is `""`. What waits between the two is bounded.
     """
 
     def __init__(self, connection: Any, statement: Any, extract: Extract) -> None:
-        read_end, write_end = os.pipe()
-        _widen(write_end)
-        self._file = BufferedReader(FileIO(read_end), PIPE_BYTES)
         self.rows: int | None = None
+        self._blocks: Queue[bytes | None] = Queue(BLOCKS_AHEAD)
+        self._connection = connection
         self._extract = extract
         self._error: BaseException | None = None
-        self._stopped = False
-        self._connection = connection
-        self._thread = threading.Thread(
-            target=self._copy, args=(statement, write_end), name="copy", daemon=True
-        )
+        self._read = False  # to the end
+        self._stopped = Event()
+        self._thread = Thread(target=self._copy, args=(statement,), name="copy", daemon=True)
         self._thread.start()
 
     @property
     def batches(self) -> "Iterator[pa.RecordBatch]":
-        """The rows, each batch parsed when it is asked for."""
+        """The rows, a batch per block."""
         from retail_lake.hooks.parquet import batches_of_csv
 
-        return batches_of_csv(self._file, self._extract.columns)
-
-    def _copy(self, statement: Any, write_end: int) -> None:
-        try:
-            with (
-                os.fdopen(write_end, "wb", buffering=PIPE_BYTES) as pipe,
-                self._connection.cursor() as cursor,
-            ):
-                cursor.copy_expert(statement, pipe)
-                self.rows = cursor.rowcount
-        except BaseException as error:
-            if not self._stopped:
-                self._error = error
-
-    def stop(self, cancel: bool = False) -> None:
-        """Close the pipe and wait for the end of the COPY, which may be cancelled."""
-        self._stopped = True
-        if cancel:
-            self._connection.cancel()
-        self._file.close()
-        self._thread.join()
-
-    def raise_for_error(self) -> None:
-        """Raise what the COPY failed with."""
+        while (block := self._blocks.get()) is not None:
+            yield from batches_of_csv(block, self._extract.columns)
+        self._read = True
         if self._error is not None:
             raise AirflowException(
                 f"COPY of {self._extract.name} failed: {self._error}"
             ) from self._error
+
+    def _copy(self, statement: Any) -> None:
+        try:
+            blocks = BufferedWriter(_Blocks(self._put), BLOCK_BYTES)
+            with blocks, self._connection.cursor() as cursor:
+                cursor.copy_expert(statement, blocks)
+                self.rows = cursor.rowcount
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._put(None)
+
+    def _put(self, block: bytes | None) -> None:
+        """Wait until there is room; once nobody reads any more, let everything go."""
+        while not self._stopped.is_set():
+            try:
+                return self._blocks.put(block, timeout=0.1)
+            except Full:
+                continue
+
+    def stop(self) -> None:
+        """End the COPY if its rows were not all read, and wait for that."""
+        import psycopg2
+
+        self._stopped.set()
+        if not self._read:
+            with suppress(psycopg2.Error):  # a session that is gone needs no cancelling
+                self._connection.cancel()
+        self._thread.join()
+
+
+class _Blocks(RawIOBase):
+    """Takes blocks of whole rows.
+
+    psycopg2 writes a row at a time, and the BufferedWriter between passes on what it holds before
+    it takes a row that does not fit.
+    """
+
+    def __init__(self, put: Callable[[bytes], None]) -> None:
+        self._put = put
+
+    def writable(self) -> bool:
+        """Say that this file is written to."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Pass a block on."""
+        block = bytes(data)
+        if not block.endswith(b"\n"):
+            raise ValueError("a block of CSV does not end where a row does")
+        self._put(block)
+        return len(block)
 
 
 def _table(extract: Extract) -> Any:
@@ -212,10 +237,3 @@ def _copy_statement(extract: Extract, start: datetime | None, end: datetime) -> 
         end=sql.Literal(end),
         keys=sql.SQL(", ").join(keys),
     )
-
-
-def _widen(pipe: int) -> None:
-    import fcntl
-
-    if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux; elsewhere the default size works, slower
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)

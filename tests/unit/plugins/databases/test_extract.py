@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,9 +12,16 @@ import pyarrow as pa
 import pytest
 from airflow.sdk.exceptions import AirflowException
 
-from retail_lake.hooks import multipart, parquet
+from retail_lake.hooks import multipart, mysql, parquet, postgres
 from retail_lake.hooks.finished_extract import BusinessDay
-from tests.unit.plugins.databases.tills import COLUMNS, keys, read
+from tests.unit.plugins.databases.tills import (
+    COLUMNS,
+    EXTRACT,
+    Tills,
+    keys,
+    make_operator,
+    read,
+)
 
 
 def test_values_are_exact(tills: Any, operator: Any, context: Any, client: Any) -> None:
@@ -147,7 +155,7 @@ def test_database_lost_in_the_middle_leaves_nothing(
 ) -> None:
     """A session that dies in mid-COPY is an error, not a short extract; no object, no upload."""
     monkeypatch.setattr(multipart.MultipartObject.__init__, "__defaults__", (5 * multipart.MIB,))
-    monkeypatch.setattr(parquet, "BLOCK_BYTES", 65_536)  # Arrow reads up to 32 blocks ahead
+    monkeypatch.setattr(postgres, "BLOCK_BYTES", 65_536)
     monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 10_000)
     tills.fill(300_000)
     killed = threading.Event()
@@ -163,3 +171,58 @@ def test_database_lost_in_the_middle_leaves_nothing(
     assert killed.is_set()
     assert keys(client("s3"), bucket) == []
     assert not client("s3").list_multipart_uploads(Bucket=bucket).get("Uploads")
+
+
+def test_rows_are_read_whole(
+    tills: Tills,
+    operator: Any,
+    context: Any,
+    client: Any,
+    bucket: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Wherever a stream is cut into blocks: long rows, quoted line ends, byte order marks."""
+    for module, name in ((postgres, "BLOCK_BYTES"), (mysql, "BATCH_BYTES")):
+        monkeypatch.setattr(module, name, 256)
+    noon = datetime(2025, 3, 30, 12, tzinfo=UTC)
+    notes = ["x" * 50_000, '"\r\n\n",', "", None, "\ufeff", "a\n" * 20, '""', "," * 300]
+    names = ["\ufeff" * (i % 3) + f"{i:03}" for i in range(64)]
+    for i, name in enumerate(names):
+        tills.insert((name, noon, notes[i % len(notes)], Decimal(i), None, None, None))
+    (result,) = operator.execute(context)
+    table = read(client("s3"), bucket, result["file"])
+    assert dict(zip(table["id"].to_pylist(), table["note"].to_pylist(), strict=True)) == {
+        name: notes[i % len(notes)] for i, name in enumerate(names)
+    }
+
+
+def test_a_snapshot_has_all_rows_until_the_end_of_the_day(
+    tills: Tills, bucket: str, context: Any, client: Any
+) -> None:
+    """Rows of any earlier day, none of a later one; rows without a time are in every extract."""
+    null = {
+        "postgres": "ALTER COLUMN sold_at DROP NOT NULL",
+        "mariadb": "MODIFY sold_at timestamp(6) NULL",
+    }
+    tills.execute(f"ALTER TABLE public.tills {null[tills.engine]}")
+    for name, moment in [
+        ("long ago", datetime(1999, 1, 1, tzinfo=UTC)),
+        ("last", datetime(2025, 3, 30, 22, 59, 59, 999999, UTC)),
+        ("next day", datetime(2025, 3, 30, 23, tzinfo=UTC)),
+        ("never", None),
+    ]:
+        tills.insert((name, moment, None, None, None, None, None))
+    found = {}
+    for rows in ("until_day_end", "of_the_day"):
+        operator = make_operator(bucket, tills.secret_id, replace(EXTRACT, rows=rows))
+        (result,) = operator.execute(context)
+        found[rows] = set(read(client("s3"), bucket, result["file"])["id"].to_pylist())
+        key = f"bronze/tills/ingest_date=2025-03-30/_manifest-{result['sha256'][:16]}.json"
+        manifest = json.loads(client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+        assert manifest["to"] == "2025-03-30T23:00:00+00:00"
+        start = {"until_day_end": None, "of_the_day": "2025-03-30T00:00:00+00:00"}
+        assert manifest["from"] == start[rows]
+    assert found == {
+        "until_day_end": {"long ago", "last", "never"},
+        "of_the_day": {"last", "never"},
+    }

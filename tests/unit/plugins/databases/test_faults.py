@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from retail_lake.hooks import multipart, parquet
+from retail_lake.hooks import multipart, parquet, postgres
 from retail_lake.operators import extract as module
 from tests.unit.plugins.conftest import connect as connect_postgres
 from tests.unit.plugins.databases import mariadb as server
@@ -27,7 +27,7 @@ NUMBERS = "SELECT count(*), sum(amount), sum(quantity), min(id), max(id), count(
 def parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small parts, blocks and row groups, so that there is a middle to break."""
     monkeypatch.setattr(multipart.MultipartObject.__init__, "__defaults__", (5 * multipart.MIB,))
-    monkeypatch.setattr(parquet, "BLOCK_BYTES", 65_536)
+    monkeypatch.setattr(postgres, "BLOCK_BYTES", 65_536)
     monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 10_000)
 
 
