@@ -28,6 +28,8 @@ def main() -> None:
         sys.exit("PERSIST_STATE is not 1: there would be no state to save")
     folder = Path(persistence.STATE_DIR)
     folder.mkdir(parents=True, exist_ok=True)
+    for partial in folder.glob("*.tmp"):  # of a process that was killed while it wrote
+        partial.unlink()
     rules = FaultRules(options.faults) if options.faults else None
     durable = Durable(program.app, Saver(folder))
     observed = Observed(Identities(durable), CallLog(options.calls), rules)

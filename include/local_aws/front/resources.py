@@ -83,7 +83,8 @@ def _glue(action: str, body: dict[str, Any], _: WorkGroupOf) -> list[str]:
         label = kind[0].lower() + kind[1:]
         if kind == "Connection":
             return ["catalog", f"connection/{name or '*'}"]
-        listed = body.get(f"{kind}Names") or ()
+        short = kind.removeprefix("DataQuality")  # RulesetNames
+        listed = body.get(f"{short}Names") or ()
         return [f"{label}/{name}"] if name else [f"{label}/{one}" for one in listed]
     return []
 

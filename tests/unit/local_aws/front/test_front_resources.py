@@ -58,6 +58,11 @@ GROUPS = {"q-1": "analysts", "q-2": "pipeline"}
         ("AWSGlue.GetJobRun", {"JobName": "j", "RunId": "r"}, ["job/j"]),
         ("AWSGlue.GetConnection", {"Name": "till"}, ["catalog", "connection/till"]),
         ("AWSGlue.GetDataQualityRuleset", {"Name": "rules"}, ["dataQualityRuleset/rules"]),
+        (
+            "AWSGlue.StartDataQualityRulesetEvaluationRun",
+            {"RulesetNames": ["rules"]},
+            ["dataQualityRuleset/rules"],
+        ),
         ("AWSGlue.GetClassifier", {"Name": "x"}, ["*"]),
         ("AmazonAthena.StartQueryExecution", {"WorkGroup": "analysts"}, ["workgroup/analysts"]),
         ("AmazonAthena.StartQueryExecution", {}, ["workgroup/primary"]),
