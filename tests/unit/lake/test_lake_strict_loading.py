@@ -171,6 +171,14 @@ SLIPS = {
     ),
     "rule twice": (STORE, "name: amount_sign", "name: quantity_sign", "stands twice", 0),
     "rule of another engine": (STORE, "engine: spark", "engine: soda", "engine", 0),
+    "extract by Glue, which there is not yet": (
+        STORE,
+        "      - property: secret\n        value: tills",
+        "      - property: engine\n        value: glue\n"
+        "      - property: secret\n        value: tills",
+        "glue is not supported yet",
+        1,
+    ),
     "unknown custom property": (ORDERS, "property: channel", "property: chanel", "chanel", 0),
     "missing custom property": (
         ORDERS,
