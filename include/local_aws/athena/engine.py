@@ -140,6 +140,8 @@ def _as_athena(error: duckdb.Error, sql: str) -> Exception:
         return QueryError("EXCEEDED_MEMORY_LIMIT", text, SYSTEM)
     if isinstance(error, duckdb.OutOfRangeException):
         return QueryError("NUMERIC_VALUE_OUT_OF_RANGE", text)
+    if "HTTP 403" in text or "403 (Forbidden)" in text:
+        return QueryError("PERMISSION_DENIED", text)
     if "JSON transform error" in text:
         return QueryError("HIVE_BAD_DATA", text)
     if "in JSON" in text or "Malformed JSON" in text:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from botocore.exceptions import ClientError
 
 from include.local_aws.athena import (
     alterations,
@@ -169,7 +170,10 @@ class Runner:
         except QueryError as error:
             state, reason, category = "FAILED", str(error), error.category
         except AwsError as error:
-            state, reason, category = "FAILED", f"HIVE_METASTORE_ERROR: {error.message}", USER
+            state, reason, category = "FAILED", _of_the_catalog(error), USER
+        except ClientError as error:
+            state, category = "FAILED", USER
+            reason = f"{_name_of(error)}: {error}"
         except Exception as error:  # the thread's last resort: the client must hear of it
             state, category = "FAILED", OTHER
             reason = f"GENERIC_INTERNAL_ERROR: {type(error).__name__}: {error}"
@@ -225,3 +229,16 @@ class Runner:
         if reason:
             execution["Status"]["StateChangeReason"] = reason
         self._store.update(execution, details, UNFINISHED)
+
+
+def _of_the_catalog(error: AwsError) -> str:
+    """Word a refusal of the catalog."""
+    if error.code == "AccessDeniedException":
+        return f"Insufficient permissions to execute the query. {error.message}"
+    return f"HIVE_METASTORE_ERROR: {error.message}"
+
+
+def _name_of(error: ClientError) -> str:
+    """Name what S3 refused."""
+    denied = error.response["Error"]["Code"] in ("AccessDenied", "403")
+    return "PERMISSION_DENIED" if denied else "GENERIC_INTERNAL_ERROR"

@@ -188,6 +188,7 @@ def test_crawler_query_and_job_act_in_their_roles(guarded: Guarded) -> None:
     assert run(guarded, "airflow", "PipelineWorkgroup", sql)[0] == "SUCCEEDED"
     state, reason = run(guarded, "analyst", "AnalystsWorkgroup", sql)
     assert state == "FAILED"
+    assert reason.startswith("Insufficient permissions to execute the query. User: ")
     assert "retail-lake-test-analyst" in reason
     assert "not authorized to perform: glue:Get" in reason
 
@@ -237,6 +238,32 @@ def test_a_spark_job_reads_and_writes_in_its_role(guarded: Guarded) -> None:
     (key,) = (item["Key"] for item in written)
     assert root.get_object(Bucket=lake, Key=key)["Body"].read() == b'{"id":7}\n'
     assert "Contents" not in root.list_objects_v2(Bucket=lake, Prefix="bronze/out/")
+
+
+def test_a_query_reads_only_what_its_caller_may_read(guarded: Guarded) -> None:
+    """The catalog alone is not enough: the files are the caller's to list and to read."""
+    lake, root = guarded.outputs["LakeBucket"], guarded.root("s3")
+    root.put_object(Bucket=lake, Key="bronze/files/a.json", Body=b'{"id": 7}\n')
+    descriptor = {
+        "Columns": [{"Name": "id", "Type": "int"}],
+        "Location": f"s3://{lake}/bronze/files/",
+        "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
+        "SerdeInfo": {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe"},
+    }
+    guarded.root("glue").create_table(
+        DatabaseName="retail_gold",
+        TableInput={
+            "Name": "files",
+            "TableType": "EXTERNAL_TABLE",
+            "StorageDescriptor": descriptor,
+        },
+    )
+    sql = "SELECT id FROM retail_gold.files"
+    assert run(guarded, "airflow", "PipelineWorkgroup", sql)[0] == "SUCCEEDED"
+    state, reason = run(guarded, "analyst", "AnalystsWorkgroup", sql)
+    assert state == "FAILED"
+    assert reason.startswith("PERMISSION_DENIED")
+    assert f's3:ListBucket on resource: "arn:aws:s3:::{lake}"' in reason
 
 
 def run(guarded: Guarded, role: str, group: str, sql: str) -> tuple[str, str]:
