@@ -80,7 +80,8 @@ class Observed:
         """Write a call down whose answer begins."""
         given = {name.lower(): value.decode() for name, value in start["headers"]}
         call.status = start["status"]
-        call.error = given.get(b"x-amzn-errortype", "")
+        refused = str(call.status) if call.status >= 400 else ""
+        call.error = given.get(b"x-amzn-errortype") or refused  # S3 says it in the body only
         call.request_id = given.get(b"x-amzn-requestid") or given.get(b"x-amz-request-id", "")
         call.milliseconds = int((time.monotonic() - began) * 1000)
         self._calls.write(call)

@@ -25,7 +25,7 @@ class Call:
         resource: ARN of the most specific resource that the request names, "*" for none.
         role: ARN of the caller.
         status: HTTP status of the answer, 0 when the connection was dropped.
-        error: code of the refusal, "" for none.
+        error: code of the refusal, the status where the headers have none; "" for no refusal.
         request_id: as the client got it.
         milliseconds: until the answer began.
     """
