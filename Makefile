@@ -53,7 +53,8 @@ bench: setup ## measure P1 to P5 side by side: make bench BENCH="--only P3,P4 --
 	@$(GLUE) -m tests.benchmarks $(BENCH)
 
 test-slow: setup ## the tests that take minutes: 44 real days, records of 100 MB
-	@$(GLUE) -m pytest -q -m slow tests/unit/glue_jobs tests/slow
+	@$(GLUE) -m pytest -q -m slow tests/unit/glue_jobs
+	@$(AIRFLOW) -m pytest -q -m slow tests/e2e
 
 lint: setup ## ruff, mypy, cfn-lint
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
