@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from include.local_aws import athena, catalog, crawlers, data_quality, jobs
+from include.local_aws import athena, catalog, crawlers, data_quality, jobs, triggers
 from include.local_aws.calls import CallLog
 from include.local_aws.faults import FaultRules
 from include.local_aws.front.context import Context
@@ -17,7 +17,7 @@ from include.local_aws.front.server import FrontServer
 from include.local_aws.processes import answers
 
 WAIT_SECONDS = 60
-SERVICES = (catalog, crawlers, jobs, data_quality, athena)
+SERVICES = (catalog, crawlers, jobs, data_quality, triggers, athena)
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ OPTIONAL = (
     "NotificationProperty",
     "NumberOfWorkers",
     "SecurityConfiguration",
+    "TriggerName",
     "WorkerType",
 )
 

@@ -26,6 +26,7 @@ NUMBERS: dict[str, Callable[[Any], Any]] = {
     "NumberOfWorkers": int,
     "Timeout": int,
 }
+WORKERS = ("NumberOfWorkers", "WorkerType")
 SCHEMA = "CREATE TABLE IF NOT EXISTS jobs (name TEXT PRIMARY KEY, left_out TEXT NOT NULL)"
 
 
@@ -111,6 +112,9 @@ class JobDefinitions:
         known = {
             key: NUMBERS.get(key, _same)(value) for key, value in job.items() if value is not None
         }
+        if (known.get("Command") or {}).get("Name") == "pythonshell":
+            # MiniStack gives every job workers; this kind has none
+            known = {key: value for key, value in known.items() if key not in WORKERS}
         defaults = {"ExecutionProperty": {"MaxConcurrentRuns": 1}}
         return defaults | known | (json.loads(row[0]) if row else {})
 
