@@ -26,6 +26,7 @@ from retail_io.targets import Run
 from retail_transforms.accounting import Tally, ledger, tallied
 from retail_transforms.conform import union_of
 from retail_transforms.deduplicate import duplicates, keep_latest, snapshot_duplicates
+from retail_transforms.forget import forgotten
 from retail_transforms.quarantine import judged, passed, quarantined
 from retail_transforms.tokenise import with_tokens
 
@@ -53,13 +54,15 @@ def build(
     days = delivered.business_days() | listed.replaced_days | set(listed.days)
 
     upstream = listed.upstream_of(days)
-    sales = all_sales(spark, lake, upstream, rows)
+    sales = all_sales(spark, lake, upstream, rows, listed.erased)
     snapshots = states(lake, rows)
     clean = {each.dataset: passed(rows[each.dataset], each) for each in lake.contracts}
     for contract in lake.contracts:
         run.write_dataset((clean | snapshots)[contract.dataset], contract)
     run.write_quarantine(union_of([quarantined(rows[name], name) for name in rows]))
-    run.write_sales(keep_latest(with_snapshots(spark, lake, upstream, snapshots, sales)))
+    run.write_sales(
+        keep_latest(with_snapshots(spark, lake, upstream, snapshots, sales, listed.erased))
+    )
 
     lost = {"sales": duplicates(sales)}
     lost |= {
@@ -84,7 +87,8 @@ def read(
     """Every delivered row of a dataset, judged; kept, so that the files are read once."""
     files = listed.of(contract.dataset)
     delivered = read_delivered(spark, contract, files, listed.lake_root)
-    return with_tokens(judged(delivered, contract, lake.time_zone), contract, key).persist()
+    named = with_tokens(judged(delivered, contract, lake.time_zone), contract, key)
+    return forgotten(named, contract, listed.erased).persist()
 
 
 if __name__ == "__main__":

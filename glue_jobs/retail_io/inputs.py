@@ -58,6 +58,7 @@ class Inputs:
         files: the data files of the window, by dataset and key.
         upstream: partitions that share business days with the window's rows.
         replaced_days: business days that were built from this window before.
+        erased: tokens of the persons to forget.
     """
 
     release: str
@@ -67,6 +68,7 @@ class Inputs:
     files: tuple[BronzeFile, ...]
     upstream: tuple[UpstreamPartition, ...]
     replaced_days: frozenset[date]
+    erased: frozenset[str]
 
     @property
     def days(self) -> tuple[date, ...]:
@@ -127,6 +129,7 @@ def parse(text: str) -> Inputs:
             replaced_days=frozenset(
                 values.iso_date(entry["sale_date"]) for entry in document["replaced"]
             ),
+            erased=frozenset(map(values.person, document["erased"])),
         )
     except KeyError as error:
         raise InputsError(

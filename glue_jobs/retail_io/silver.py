@@ -1,6 +1,6 @@
 """What silver is built of: this run's rows, and what other releases published of the same days."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -12,6 +12,7 @@ from retail_io.targets import partition_days
 from retail_transforms.conform import conformed, union_of
 from retail_transforms.deduplicate import keep_last
 from retail_transforms.enrich import enriched
+from retail_transforms.forget import without_forgotten
 from retail_transforms.quarantine import passed
 
 Upstream = Mapping[str, Sequence[UpstreamPartition]]
@@ -19,13 +20,16 @@ Upstream = Mapping[str, Sequence[UpstreamPartition]]
 Rows = Mapping[str, DataFrame]
 
 
-def all_sales(spark: SparkSession, lake: Lake, upstream: Upstream, rows: Rows) -> DataFrame:
+def all_sales(
+    spark: SparkSession, lake: Lake, upstream: Upstream, rows: Rows, erased: Collection[str]
+) -> DataFrame:
     """The sales of the affected days: this window's, and what other arrival days hold of them."""
     channels = []
     for contract in lake.channels:
         channels.append(conformed(passed(rows[contract.dataset], contract), contract))
         if partitions := upstream.get(contract.silver_table):
-            channels.append(conformed(_published(spark, contract, partitions), contract))
+            earlier = _published(spark, contract, partitions, erased)
+            channels.append(conformed(earlier, contract))
     return union_of(channels)
 
 
@@ -43,6 +47,7 @@ def with_snapshots(
     upstream: Upstream,
     snapshots: Mapping[str, DataFrame],
     sales: DataFrame,
+    erased: Collection[str],
 ) -> DataFrame:
     """The sales with what the snapshots of their days know and they do not say."""
     for contract in lake.snapshots:
@@ -50,13 +55,17 @@ def with_snapshots(
             continue
         state = snapshots[contract.dataset]
         if partitions := upstream.get(contract.silver_table):
-            state = union_of([state, _published(spark, contract, partitions)])
+            state = union_of([state, _published(spark, contract, partitions, erased)])
         sales = enriched(sales, state, contract.enriches)
     return sales
 
 
 def _published(
-    spark: SparkSession, contract: Contract, partitions: Sequence[UpstreamPartition]
+    spark: SparkSession,
+    contract: Contract,
+    partitions: Sequence[UpstreamPartition],
+    erased: Collection[str],
 ) -> DataFrame:
     keys = partition_days(contract.silver_table)
-    return read_published(spark, clean_columns(contract), keys, partitions)
+    rows = read_published(spark, clean_columns(contract), keys, partitions)
+    return without_forgotten(rows, contract, erased)

@@ -79,6 +79,7 @@ def build(
     manifests: Manifests,
     pointer: Pointer,
     locations: Locations,
+    erased: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The document of a release.
 
@@ -91,10 +92,11 @@ def build(
         manifests: the documents of ``manifest_keys`` of the extracted datasets.
         pointer: the published state that the release is built on.
         locations: where each of ``upstream_rows`` lies, from the catalog.
+        erased: tokens of the persons to forget.
 
     Returns:
-        release, window, time_zone, lake_bucket, datasets, upstream, replaced; JSON-ready, sorted,
-        the same for the same arguments.
+        release, window, time_zone, lake_bucket, datasets, upstream, replaced, erased; JSON-ready,
+        sorted, the same for the same arguments.
 
     Raises:
         InputsError: a delivery is missing or incomplete, or a published partition is not in the
@@ -119,6 +121,7 @@ def build(
             for contract in lake.contracts
         },
         "upstream": upstream,
+        "erased": sorted(set(map(values.person, erased))),
         "replaced": [_row(row) for row in replaced_rows(pointer, window)],
     }
 

@@ -10,6 +10,8 @@ from include.lake import values
 
 #: Where ``retail_ops.published`` points before the first publication.
 EMPTY_POINTER_PREFIX = "ops/published/empty/"
+#: Requests to forget persons, a document each.
+ERASURES_PREFIX = "ops/erasures/"
 #: The lease of the run whose turn it is to build on what is published.
 TURN_KEY = "ops/turn.json"
 POINTER_FILE = "pointer.jsonl"
@@ -128,6 +130,11 @@ def restatements_prefix(release: str, sale_date: date) -> str:
 def drift_key(dataset: str) -> str:
     """Which columns outside its contract a dataset has had, and that they were reported."""
     return f"ops/drift/{values.identifier(dataset)}.json"
+
+
+def erasure_key(token: str) -> str:
+    """The request to forget a person, named by the token."""
+    return f"{ERASURES_PREFIX}{values.person(token)}.json"
 
 
 def published_prefix(release: str, digest: str) -> str:

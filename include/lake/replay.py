@@ -107,6 +107,7 @@ ORDER BY 1, 2, 3"""
         bucket: str,
         listings: inputs.Listings,
         manifests: inputs.Manifests,
+        erased: Sequence[str] = (),
     ) -> dict[str, Any]:
         """The input list of a release that judges files and is never published.
 
@@ -115,6 +116,7 @@ ORDER BY 1, 2, 3"""
             bucket: the lake's bucket.
             listings: the objects of the datasets and arrival days concerned, of no others.
             manifests: the documents of the extract manifests among them.
+            erased: tokens of the persons to forget.
 
         Raises:
             InputsError: a delivery is not complete any more.
@@ -129,7 +131,15 @@ ORDER BY 1, 2, 3"""
             for day, objects in sorted(by_day.items()):
                 listed = {dataset: {day: objects}}
                 document = inputs.build(
-                    release, Window(day, day), only, bucket, listed, manifests, Pointer(), {}
+                    release,
+                    Window(day, day),
+                    only,
+                    bucket,
+                    listed,
+                    manifests,
+                    Pointer(),
+                    {},
+                    erased,
                 )
                 files[dataset] += document["datasets"][dataset]
         whole = {"from": window.from_date.isoformat(), "to": window.to_date.isoformat()}

@@ -11,6 +11,7 @@ from datetime import date
 
 RELEASE = r"r[0-9]{8}_[0-9a-f]{12}"
 TOKEN = r"[0-9a-f]{16}"
+PERSON = r"[0-9a-f]{64}"
 DIGEST = r"[0-9a-f]{8}"
 IDENTIFIER = r"[a-z][a-z0-9_]{0,254}"
 TABLE = rf"{IDENTIFIER}\.{IDENTIFIER}"
@@ -70,6 +71,11 @@ def release(value: str) -> str:
 def token(value: str) -> str:
     """A run token."""
     return checked(value, TOKEN, "a run token")
+
+
+def person(value: str) -> str:
+    """The token that stands for a person."""
+    return checked(value, PERSON, "a person's token of 64 hex digits")
 
 
 def identifier(value: str) -> str:

@@ -70,6 +70,7 @@ def generate(root: Path, rows: int, seed: int = 1) -> Drop:
         "datasets": {"ecommerce_orders": entries},
         "upstream": [],
         "replaced": [],
+        "erased": [],
     }
     return Drop(inputs, rows, duplicates, refused, sum(int(str(e["size"])) for e in entries))
 

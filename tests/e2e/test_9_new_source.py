@@ -157,10 +157,8 @@ def wait_for_task(lake: Lake, task: str, present: bool) -> None:
         time.sleep(1)
 
 
-@pytest.fixture
-def checkout(lake: Lake, tmp_path: Path) -> Iterator[Path]:
-    """A copy of the checkout with one contract more, deployed; afterwards ours is again."""
-    copy = tmp_path / "checkout"
+def copied(copy: Path) -> Path:
+    """Copies what is shipped of the checkout; returns the copy."""
     for name in SHIPPED:
         source = ROOT / name
         if source.is_dir():
@@ -168,6 +166,13 @@ def checkout(lake: Lake, tmp_path: Path) -> Iterator[Path]:
             shutil.copytree(source, copy / name, ignore=hidden)
         else:
             shutil.copy(source, copy / name)
+    return copy
+
+
+@pytest.fixture
+def checkout(lake: Lake, tmp_path: Path) -> Iterator[Path]:
+    """A copy of the checkout with one contract more, deployed; afterwards ours is again."""
+    copy = copied(tmp_path / "checkout")
     added = copy / "include" / "contracts" / f"{DATASET}.yaml"
     added.write_text(CONTRACT)
     try:

@@ -71,6 +71,12 @@ class DocumentsHook(S3Hook):
         """Put a JSON object with sorted keys."""
         self.write_text(uri, json.dumps(document, sort_keys=True, default=str))
 
+    def names(self, prefix_uri: str, suffix: str = ".json") -> list[str]:
+        """Return the names of the objects in a folder, sorted, without folder and suffix."""
+        folder = prefix_uri.rstrip("/") + "/"
+        keys = [item.key for item in self.objects(folder) if item.key.endswith(suffix)]
+        return [key.rpartition("/")[2].removesuffix(suffix) for key in keys]
+
     def read_lines(self, prefix_uri: str) -> str:
         """Return the joined text of every object in a folder, in key order."""
         folder = prefix_uri.rstrip("/") + "/"

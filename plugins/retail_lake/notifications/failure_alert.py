@@ -25,7 +25,7 @@ class FailureAlert:
 
     Args:
         topic_arn: the SNS topic.
-        window_task: task whose result holds `from_date` and `to_date` of the run.
+        window_task: task whose result holds `from_date` and `to_date` of the run, if any does.
         time_zone: zone of the business day, for a run that failed before that task.
         aws_conn_id: the Airflow connection.
     """
@@ -33,7 +33,7 @@ class FailureAlert:
     def __init__(
         self,
         topic_arn: str,
-        window_task: str,
+        window_task: str | None,
         time_zone: str,
         aws_conn_id: str | None = "aws_default",
     ) -> None:
@@ -107,7 +107,8 @@ class FailureAlert:
     def _window(self, context: Any, ti: Any) -> dict[str, str | None]:
         opened = None
         try:
-            opened = ti.xcom_pull(task_ids=self.window_task) if ti is not None else None
+            if ti is not None and self.window_task:
+                opened = ti.xcom_pull(task_ids=self.window_task)
         except Exception:
             log.exception("The run's window could not be read")
         if opened:

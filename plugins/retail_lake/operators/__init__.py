@@ -21,6 +21,7 @@ _MODULES = {
     "ReleaseAthenaOperator": "athena",
     "ReleaseCrawlerOperator": "crawler",
     "ReleaseGlueJobOperator": "glue_job",
+    "RequestErasureOperator": "erase",
     "ReplayVerdictOperator": "replay",
     "ReportOperator": "report",
     "RestatementsOperator": "restatements",

@@ -22,6 +22,8 @@ class InputLayout(Protocol):
     def bronze_prefix(self, dataset: str, ingest_date: date, /) -> str:
         """Return the folder of a day's delivery."""
 
+    ERASURES_PREFIX: str
+
     def inputs_key(self, release: str, /) -> str:
         """Return the key of a release's input list."""
 
@@ -58,6 +60,7 @@ class InputRules(Protocol):
         manifests: Any,
         pointer: Any,
         locations: Any,
+        erased: Sequence[str],
     ) -> dict[str, Any]:
         """Return the input list."""
 
@@ -250,6 +253,7 @@ class CheckDriftOperator(AwsBaseOperator[CatalogHook]):
             manifests=manifests,
             pointer=pointer,
             locations=self._locations(list(self.rules.upstream_rows(pointer, window, self.lake))),
+            erased=documents.names(f"s3://{self.bucket}/{self.layout.ERASURES_PREFIX}"),
         )
 
     def _locations(self, rows: Sequence[Any]) -> dict[tuple[str, tuple[str, ...]], str]:

@@ -28,7 +28,9 @@ class ReplayRules(Protocol):
     def release(self, dag_id: str, run_id: str, try_number: int, days: Any, /) -> str:
         """Return the id of what one attempt to judge files of those arrival days builds."""
 
-    def inputs(self, release: str, bucket: str, listings: Any, manifests: Any, /) -> dict[str, Any]:
+    def inputs(
+        self, release: str, bucket: str, listings: Any, manifests: Any, erased: Any, /
+    ) -> dict[str, Any]:
         """Return the input list of a release that judges the files and is never published."""
 
     def runs(self, days: Sequence[date], run_id: str, /) -> list[dict[str, Any]]:
@@ -37,6 +39,8 @@ class ReplayRules(Protocol):
 
 class ReplayLayout(Protocol):
     """Where deliveries and input lists lie in the lake's bucket."""
+
+    ERASURES_PREFIX: str
 
     def bronze_prefix(self, dataset: str, ingest_date: date, /) -> str:
         """Return the folder of a day's delivery."""
@@ -110,7 +114,8 @@ class FindQuarantinedOperator(ReleaseAthenaOperator):
             for objects in by_day.values()
             for key in self.rules.manifest_keys(objects)
         }
-        document = self.rules.inputs(release, self.bucket, listings, manifests)
+        erased = documents.names(f"s3://{self.bucket}/{self.layout.ERASURES_PREFIX}")
+        document = self.rules.inputs(release, self.bucket, listings, manifests, erased)
         address = f"s3://{self.bucket}/{self.layout.inputs_key(release)}"
         documents.write_document(address, document)
         window = {"from_date": days[0].isoformat(), "to_date": days[-1].isoformat()}

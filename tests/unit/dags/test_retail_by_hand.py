@@ -14,6 +14,7 @@ from retail_lake.notifications.failure_alert import FailureAlert
 TASKS = {
     "retail_rollback": ["list_versions", "move_pointer"],
     "retail_housekeeping": ["report_drift", "collect"],
+    "retail_erasure": ["request", "rebuild_days"],
     "retail_quarantine_replay": ["find_rows", "judge", "verdict", "rebuild_days"],
 }
 

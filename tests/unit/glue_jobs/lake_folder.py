@@ -26,6 +26,7 @@ class LakeFolder:
     root: Path
     files: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     upstream: list[dict[str, Any]] = field(default_factory=list)
+    erased: list[str] = field(default_factory=list)
     replaced: list[dict[str, str]] = field(default_factory=list)
 
     def put(self, dataset: str, day: str, name: str, content: str | bytes) -> str:
@@ -48,6 +49,7 @@ class LakeFolder:
             "datasets": self.files,
             "upstream": self.upstream,
             "replaced": self.replaced,
+            "erased": self.erased,
         }
 
     def build(

@@ -27,6 +27,7 @@ LAKE_PREFIXES = {
     "ops/published/r-1/pointer.jsonl": ("Airflow", "Airflow GlueJob Analyst"),
     "ops/restatements/release=r/a": ("Airflow", "Airflow GlueJob Analyst"),
     "ops/drift/orders.json": ("Airflow", "Airflow GlueJob"),
+    "ops/erasures/0.json": ("Airflow", "Airflow GlueJob"),
     "ops/turn.json": ("Airflow", "Airflow GlueJob"),
 }
 

@@ -63,6 +63,15 @@ def test_lists_what_is_there_now(world: World) -> None:
     assert result["base_location"] == world.location()
 
 
+def test_lists_whom_to_forget(world: World) -> None:
+    deliver(world, sources(world))
+    persons = ["b" * 64, "a" * 64]
+    for person in persons:
+        world.write(layout.erasure_key(person), {})
+    result = gate(world).execute(world.context)
+    assert json.loads(world.read(result["inputs"]))["erased"] == sorted(persons)
+
+
 def test_a_lost_column_fails_and_is_named(world: World) -> None:
     kept = [name for name in sources(world) if name not in ("quantity", "region")]
     deliver(world, kept)
