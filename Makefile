@@ -63,8 +63,9 @@ lint: setup ## ruff, mypy, cfn-lint
 		include/sample_data include/infrastructure include/environments
 	@.venv-glue/bin/cfn-lint include/infrastructure/*.yaml
 
-format: setup ## put the code into ruff's shape
+format: setup ## put the code into shape, and the tables of the README
 	@.venv/bin/ruff check --fix -q . ; .venv/bin/ruff format -q .
+	@$(AIRFLOW) -m include.lake.overview README.md
 
 bundle: setup ## build what MWAA and Glue get, into build/
 	@$(GLUE) -m include.infrastructure.bundle --out build --deployment $(DEPLOYMENT)

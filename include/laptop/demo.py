@@ -19,7 +19,7 @@ from include.laptop.published import Published
 from include.laptop.runs import RunError, Runs
 from include.laptop.stack import ROOT, Laptop
 
-RUN_SECONDS = 300
+RUN_SECONDS = 900
 TOTALS = ("transactions", "units", "gross_revenue", "returns", "revenue", "customers")
 DAILY_SALES = f"""
 SELECT CAST(sale_date AS varchar) AS sale_date, channel, {", ".join(TOTALS)}

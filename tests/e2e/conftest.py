@@ -21,7 +21,7 @@ from include.laptop.runs import Runs
 
 ROOT = Path(__file__).parents[2]
 GLUE_PYTHON = ROOT / ".venv-glue" / "bin" / "python"
-RUN_SECONDS = 420
+RUN_SECONDS = 900
 WHOLESALE_HEADER = (
     "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 )
