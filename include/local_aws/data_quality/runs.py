@@ -181,7 +181,11 @@ class EvaluationRuns:
             (folder / name).mkdir(parents=True)
         answer, asked = folder / "answer.json", folder / "request.json"
         asked.write_text(json.dumps(request | {"answer": str(answer)}), encoding="utf-8")
-        environment = workspace.spark_environment(self._context, folder, run_id)
+        environment = {
+            **workspace.spark_environment(self._context, folder, run_id),
+            # with the credentials of its role, where policies are enforced
+            **self._context.session_environment(run["Role"], run_id),
+        }
         command = (sys.executable, "-m", "awsgluedq", "evaluate", str(asked))
         file = self._context.state / "logs" / "data_quality" / f"{run_id}.log"
         with RunLog(file, run_id, self._context.client("logs"), LOG_GROUP) as log:
