@@ -135,12 +135,13 @@ with DAG(
         outlets=[Asset(f"{LAKE.analytics_database}.{name}") for name in staged],
         **staging,
     )
+    statements = {name: [f"gold.build_{name}", f"gold.check_{name}"] for name in staged}
     report = operators.ReportOperator(
         task_id="report",
         query=f"SELECT * FROM {LAKE.analytics_database}.daily_sales "
         f"WHERE sale_date BETWEEN DATE '{FIRST}' AND DATE '{LAST}' ORDER BY 1, 2",
         job_task="bronze_to_silver",
-        statements={name: [f"gold.build_{name}", f"gold.check_{name}"] for name in staged},
+        statements={**statements, "restatements": ["restatements"]},
         **BUILT,
         **ATHENA,
     )
