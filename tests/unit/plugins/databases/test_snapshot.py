@@ -1,8 +1,12 @@
 """What the extract refuses: drift, writing, values that do not fit, names as SQL."""
 
-from contextlib import closing
+import socket
+import ssl
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import psycopg2
@@ -12,6 +16,7 @@ from airflow.sdk.exceptions import AirflowException
 
 from retail_lake.hooks.snapshot import open_snapshot
 from retail_lake.hooks.table_extract import Extract, ExtractColumn
+from tests.unit.plugins.databases.certificates import Authority
 from tests.unit.plugins.databases.tills import COLUMNS, Tills, keys, make_operator, read
 
 NOON = datetime(2025, 3, 30, 12, tzinfo=UTC)
@@ -113,3 +118,34 @@ def test_names_are_quoted(
     assert read(client("s3"), bucket, result["file"]).column_names == [name, "at%s"]
     assert tills.rows("SELECT count(*) FROM public.tills") == [(0,)]
     tills.execute(f"DROP TABLE public.{quoted}")
+
+
+def test_tls_of_postgres_is_verified(postgres: dict[str, Any], tmp_path: Path) -> None:
+    """The tests' server has no TLS, which is said; one that has is held to its authority."""
+    with pytest.raises(psycopg2.OperationalError, match="server does not support SSL"):
+        open_snapshot({**postgres, "sslmode": "require"}, "tills", "test")
+    authority, stranger = Authority(tmp_path), Authority(tmp_path, "stranger")
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        Thread(target=shake_hands, args=(listener, authority), daemon=True).start()
+        secret = {**postgres, "port": listener.getsockname()[1], "sslmode": "verify-full"}
+        for trusted, end in (
+            (stranger.file.read_text(), "certificate verify failed"),
+            (str(stranger.file), "certificate verify failed"),
+            (authority.file.read_text(), "server closed the connection|SSL SYSCALL error: EOF"),
+        ):
+            with pytest.raises(psycopg2.OperationalError, match=end):
+                open_snapshot({**secret, "sslrootcert": trusted}, "tills", "test")
+
+
+def shake_hands(listener: socket.socket, authority: Authority) -> None:
+    """Answer as PostgreSQL does until a session is encrypted, then hang up."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.certify("127.0.0.1"))
+    with suppress(OSError):  # the listener is closed
+        while True:
+            session, _ = listener.accept()
+            with closing(session), suppress(ssl.SSLError):
+                session.recv(8)  # the request to encrypt
+                session.sendall(b"S")
+                with context.wrap_socket(session, server_side=True) as encrypted:
+                    encrypted.recv(1024)
