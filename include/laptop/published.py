@@ -13,7 +13,8 @@ from include.lake.contracts import Lake, load_lake
 from include.lake.releases import Pointer, parse_pointer
 
 #: Books of a run, not facts about sales: a re-run of a day may split its duplicates otherwise.
-BOOKS = frozenset({"run_ledger"})
+#: What was restated depends on what readers had seen before, so on the order of the runs.
+BOOKS = frozenset({"run_ledger", "restatements"})
 
 
 @dataclass(frozen=True)
