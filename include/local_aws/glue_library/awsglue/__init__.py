@@ -23,3 +23,14 @@ fails the job instead of making an error record. Whatever is missing raises `Not
     sinks.py         DataFrame -> files and catalog
     local_service.py what only the local Glue answers
 """
+
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    """`from awsglue import DynamicFrame`, as Glue Studio writes it; Spark is loaded only then."""
+    if name == "DynamicFrame":
+        from awsglue.dynamicframe import DynamicFrame
+
+        return DynamicFrame
+    raise AttributeError(f"module 'awsglue' has no attribute {name!r}")

@@ -15,7 +15,7 @@ from awsglue import catalog, listing, reading
 from awsglue.collection import DynamicFrameCollection, DynamicFrameReader, DynamicFrameWriter
 from awsglue.dataframes import DataFrameReader, DataFrameWriter
 from awsglue.dynamicframe import DynamicFrame
-from awsglue.errors import NotSupportedHere
+from awsglue.errors import MissingHere, NotSupportedHere
 from awsglue.sinks import DataSink
 from awsglue.sources import from_files, from_table
 
@@ -260,7 +260,7 @@ class GlueContext(SQLContext):
         """Say of AWS's other methods that they are missing."""
         if name.startswith("_"):
             raise AttributeError(name)
-        raise NotSupportedHere(f"GlueContext.{name}")
+        raise MissingHere(f"GlueContext.{name}")
 
 
 def _format(connection_type: str, format: str | None) -> str:

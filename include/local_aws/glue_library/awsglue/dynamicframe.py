@@ -14,7 +14,7 @@ from awsglue.collection import (
     DynamicFrameReader,
     DynamicFrameWriter,
 )
-from awsglue.errors import NotSupportedHere
+from awsglue.errors import MissingHere, NotSupportedHere
 from awsglue.fields import column, find, parts, tree
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ class DynamicFrame:
         """Say of AWS's other methods that they are missing."""
         if name.startswith("_"):
             raise AttributeError(name)
-        raise NotSupportedHere(f"DynamicFrame.{name}")
+        raise MissingHere(f"DynamicFrame.{name}")
 
 
 def _listed(paths: Paths) -> list[str]:

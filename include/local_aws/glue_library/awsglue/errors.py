@@ -10,3 +10,7 @@ class NotSupportedHere(Exception):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"not supported here: {what}")
+
+
+class MissingHere(NotSupportedHere, AttributeError):
+    """A method that AWS Glue has and this library has not; `hasattr` says False of it."""

@@ -30,7 +30,7 @@ WITHOUT_EFFECT = {
     "useGlueParquetWriter",
 }
 SETTINGS = {
-    "json": {"multiline"},
+    "json": {"multiLine", "multiline"},
     "csv": {"separator", "quoteChar", "escaper", "multiLine", "multiline", "withHeader"},
     "parquet": set[str](),
     "orc": set[str](),
@@ -77,7 +77,8 @@ def read(
     if root:
         reader = reader.option("basePath", root)
     if kind == "json":
-        reader = reader.option("multiLine", _flag(options.get("multiline", False)))
+        lines = options.get("multiLine", options.get("multiline", False))
+        reader = reader.option("multiLine", _flag(lines))
     elif kind == "csv":
         header = _flag(options.get("withHeader", False))
         quote = options.get("quoteChar", '"')

@@ -307,6 +307,31 @@ def purges() -> Any:
 
 
 @case
+def studio() -> Any:
+    """A script as Glue Studio writes it."""
+    from awsglue import DynamicFrame as Frame
+
+    read = context.create_dynamic_frame.from_options(
+        format_options={"multiLine": "true"},
+        connection_type="s3",
+        format="json",
+        connection_options={"paths": [f"{ROOT}/lines/"], "recurse": True},
+        transformation_ctx="AmazonS3_node1",
+    )
+    read.toDF().createOrReplaceTempView("myDataSource")
+    summed = Frame.fromDF(spark.sql("select sum(id) as s from myDataSource"), context, "SQL_node2")
+    context.write_dynamic_frame.from_options(
+        frame=summed,
+        connection_type="s3",
+        format="glueparquet",
+        connection_options={"path": f"{ROOT}/out/studio", "partitionKeys": []},
+        format_options={"compression": "snappy"},
+        transformation_ctx="AmazonS3_node3",
+    )
+    return [rows(spark.read.parquet(f"{ROOT}/out/studio")), hasattr(context, "getSinkhole")]
+
+
+@case
 def not_here_jdbc() -> Any:
     return context.create_dynamic_frame.from_options("mysql", {"url": "jdbc:mysql://x"})
 

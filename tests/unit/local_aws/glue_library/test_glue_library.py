@@ -1,6 +1,7 @@
 """Scripts with `awsglue`: one job tries everything (library_script.py), a test per thing."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,7 @@ def found(lake: WholeFront) -> dict[str, Any]:
     lake.put("tree/sub/in.json", '{"id": 4}')
     lake.put("tree/_hidden.json", '{"id": 5}')
     lake.put("broken/a.json", '{"id": 1}\n{"id": \n{"id": 3}\n')
+    lake.put("lines/a.json", '[{"id": 1},\n {"id":\n 2}]')
     job = lake.job("library", SCRIPT)
     run = lake.run(job, {"--BUCKET": lake.bucket, "--DATABASE": lake.database})
     assert run["JobRunState"] == "SUCCEEDED", run["log"]
@@ -219,6 +221,11 @@ def test_csv_and_samples(found: dict[str, Any]) -> None:
     assert found["purges"] == [1, 0]
 
 
+def test_a_script_of_glue_studio(found: dict[str, Any], lake: WholeFront) -> None:
+    assert found["studio"] == [[[3]], False]
+    assert [key.rpartition(".snappy.")[2] for key in lake.keys("out/studio/")] == ["parquet"]
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -229,4 +236,4 @@ def test_csv_and_samples(found: dict[str, Any]) -> None:
     ],
 )
 def test_what_is_missing_is_said(found: dict[str, Any], name: str, words: str) -> None:
-    assert found[name].startswith(f"NotSupportedHere: not supported here: {words}")
+    assert re.match(rf"(NotSupported|Missing)Here: not supported here: {words}", found[name])
