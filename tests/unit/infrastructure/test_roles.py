@@ -19,6 +19,7 @@ LAKE_PREFIXES = {
     "bronze/orders/ingest_date=2026-01-01/a": ("Airflow", "Airflow GlueJob Crawler"),
     "staging/extracts/a": ("Airflow", "Airflow"),
     "silver/sales/release=r/a": ("GlueJob", "Airflow GlueJob Analyst"),
+    "silver/customers/release=r/a": ("GlueJob", "Airflow GlueJob Analyst"),
     "silver/clean_orders/release=r/a": ("GlueJob", "Airflow GlueJob"),
     "gold/daily_sales/release=r/a": ("Airflow", "Airflow Analyst"),
     "ops/releases/r/inputs.json": ("Airflow GlueJob", "Airflow GlueJob"),

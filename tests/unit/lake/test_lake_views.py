@@ -9,6 +9,10 @@ from include.lake import catalog
 from include.lake.contracts import load_lake
 from include.lake.marts import load_marts
 
+VIEWS = (
+    *("customer_behavior", "customers", "daily_sales_summary"),
+    *("inventory_cover", "monthly_summary", "products"),
+)
 OLD, NEW = "r20260701_aaaaaaaaaaaa", "r20260702_bbbbbbbbbbbb"
 
 
@@ -28,11 +32,17 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
         for mart in marts:
             columns = ", ".join(f"{column.name} {column.athena_type}" for column in mart.columns)
             connection.execute(f"CREATE TABLE retail_gold.{mart.name} ({columns}, release varchar)")
-        wanted = ("daily_sales_summary", "monthly_summary", "customer_behavior")
-        views = [view for view in catalog.views(lake, marts) if view.name in wanted]
-        assert len(views) == len(wanted)
-        for view in views:
-            connection.execute(view.sql)
+        for contract in lake.snapshots:
+            columns = ", ".join(
+                f"{name} {kind}" for name, kind in catalog.clean_columns(contract).items()
+            )
+            connection.execute(
+                f"CREATE TABLE retail_silver.{contract.silver_table} "
+                f"({columns}, ingest_date date, release varchar)"
+            )
+        views = {view.name: view.sql for view in catalog.views(lake, marts)}
+        for name in VIEWS:
+            connection.execute(views[name])
         yield connection
 
 
@@ -40,6 +50,13 @@ def publish(database: duckdb.DuckDBPyConnection, table: str, *days: str) -> None
     for day in days:
         database.execute(
             "INSERT INTO retail_ops.published VALUES (?, NULL, ?, ?)", [table, day, NEW]
+        )
+
+
+def publish_state(database: duckdb.DuckDBPyConnection, table: str, *days: str) -> None:
+    for day in days:
+        database.execute(
+            "INSERT INTO retail_ops.published VALUES (?, ?, NULL, ?)", [table, day, NEW]
         )
 
 
@@ -115,4 +132,63 @@ def test_customers_are_counted_in_bands(database: duckdb.DuckDBPyConnection) -> 
         ("new", "7-29", "1", "1000+", "1", "1000.00"),
         ("returning", "0-6", "2-3", "100-999", "1", "100.00"),
         ("returning", "90+", "1", "<100", "1", "5.00"),
+    ]
+
+
+def test_products_and_customers_are_those_of_the_last_published_day(
+    database: duckdb.DuckDBPyConnection,
+) -> None:
+    for table, key in (("products", "product_id"), ("customers", "customer_token")):
+        publish_state(database, table, "2026-07-01", "2026-07-02")
+        for day, name, release in (
+            ("2026-07-01", "gone", NEW),
+            ("2026-07-02", "here", NEW),
+            ("2026-07-02", "replaced", OLD),
+            ("2026-07-03", "not published", NEW),
+        ):
+            database.execute(
+                f"INSERT INTO retail_silver.{table} ({key}, ingest_date, release) VALUES (?, ?, ?)",
+                [name, day, release],
+            )
+    products = rows(database, "SELECT product_id, as_of FROM sales_analytics.products")
+    assert products == [("here", "2026-07-02")]
+    customers = rows(database, "SELECT customer_id, as_of FROM sales_analytics.customers")
+    assert customers == [("here", "2026-07-02")]
+    shown = database.execute("DESCRIBE sales_analytics.customers").fetchall()
+    assert not {"name_token", "email_token", "name", "email"} & {name for name, *_ in shown}
+
+
+def test_stock_is_held_against_the_sales_of_four_weeks(
+    database: duckdb.DuckDBPyConnection,
+) -> None:
+    publish_state(database, "inventory", "2026-07-30", "2026-07-31")
+    for day, store, product, pieces in (
+        ("2026-07-31", "S1", "P1", 10),
+        ("2026-07-31", "S1", "P2", 5),
+        ("2026-07-31", "S2", "P1", 7),
+        ("2026-07-30", "S1", "P1", 99),
+    ):
+        database.execute(
+            "INSERT INTO retail_silver.inventory (store_id, product_id, stock_date, on_hand, "
+            "on_order, ingest_date, release) VALUES (?, ?, ?, ?, 1, ?, ?)",
+            [store, product, day, pieces, day, NEW],
+        )
+    publish(database, "sales", "2026-07-03", "2026-07-04", "2026-07-31")
+    for day, store, product, pieces in (
+        ("2026-07-03", "S1", "P1", 1000),  # 29 days before
+        ("2026-07-04", "S1", "P1", 20),
+        ("2026-07-31", "S1", "P1", 10),
+        ("2026-07-31", "S1", "P1", -2),
+        ("2026-07-31", None, "P1", 500),  # of another channel
+        ("2026-07-30", "S1", "P2", 500),  # not published
+    ):
+        database.execute(
+            "INSERT INTO retail_silver.sales (store_id, product_id, quantity, sale_date, release) "
+            "VALUES (?, ?, ?, ?, ?)",
+            [store, product, pieces, day, NEW],
+        )
+    assert rows(database, "SELECT * FROM sales_analytics.inventory_cover ORDER BY ALL") == [
+        ("S1", "P1", "2026-07-31", "10", "1", "28", "10.0"),
+        ("S1", "P2", "2026-07-31", "5", "1", "0", None),
+        ("S2", "P1", "2026-07-31", "7", "1", "0", None),
     ]
