@@ -38,6 +38,25 @@ def test_publishing_twice_changes_nothing(world: World) -> None:
     assert CatalogHook().table(*world.pointer)["VersionId"] == before["VersionId"]
 
 
+def test_a_book_is_published_with_its_release_and_stays_when_a_later_one_has_none(
+    world: World,
+) -> None:
+    world.publisher(release(1), world.location()).execute(world.context)
+    second = world.publisher(release(2), world.location())
+    second.books = {"restatements": [DAY]}
+    second.execute(world.context)
+    assert world.published()["restatements", DAY] == release(2)
+    third = world.publisher(release(3), world.location())
+    third.books = {"restatements": []}
+    third.execute(world.context)
+    assert world.published() == {
+        ("clean_ecommerce_orders", DAY): release(3),
+        ("daily_sales", DAY): release(3),
+        ("restatements", DAY): release(2),
+        ("sales", DAY): release(3),
+    }
+
+
 def test_a_crash_before_the_move_shows_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
