@@ -92,7 +92,7 @@ def _wrong_name(key: str) -> str | None:
 
 def _problems(files: Iterable[BronzeFile], lake_root: str, cut: bytes) -> Iterator[str]:
     for file in files:
-        found = problem(documents.pieces(f"{lake_root}/{file.key}", _PIECE), file.size, cut)
+        found = problem(documents.pieces(lake_root, file.key, _PIECE), file.size, cut)
         if found:
             yield f"{file.key}: {found}"
 

@@ -1,12 +1,14 @@
 """The job's small documents: inputs, manifest and the secret key. S3 or, for tests, a folder."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import boto3
+from botocore.exceptions import ClientError
 
 
 class DocumentError(ValueError):
@@ -26,15 +28,42 @@ def read_text(uri: str) -> str:
     return body.decode()
 
 
-def pieces(uri: str, size: int) -> Iterator[bytes]:
-    """The bytes of a file of any length, at most ``size`` at a time."""
-    scheme, bucket, path = _parts(uri)
+def pieces(root: str, key: str, size: int) -> Iterator[bytes]:
+    """The bytes of a file of any length, at most ``size`` at a time.
+
+    Args:
+        root: ``s3://bucket``, or ``file:///folder``.
+        key: name of the file there, as it is: it may hold whatever a name may.
+        size: in bytes.
+    """
+    scheme, place = root.split("://", 1)
     if scheme == "file":
-        with Path(path).open("rb") as file:
+        with (Path(place) / key).open("rb") as file:
             yield from iter(lambda: file.read(size), b"")
         return
-    body = boto3.client("s3").get_object(Bucket=bucket, Key=path)["Body"]
+    body = boto3.client("s3").get_object(Bucket=place, Key=key)["Body"]
     yield from body.iter_chunks(size)
+
+
+def sizes(root: str, keys: Sequence[str]) -> list[int]:
+    """Bytes of each file (see ``pieces``); -1 for one that is not there."""
+    scheme, place = root.split("://", 1)
+    s3 = boto3.client("s3") if scheme == "s3" else None
+
+    def size(key: str) -> int:
+        if s3 is None:
+            path = Path(place) / key
+            return path.stat().st_size if path.is_file() else -1
+        try:
+            found: int = s3.head_object(Bucket=place, Key=key)["ContentLength"]
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                return -1
+            raise
+        return found
+
+    with ThreadPoolExecutor(16) as pool:
+        return list(pool.map(size, keys))
 
 
 def write_json(uri: str, document: dict[str, Any]) -> None:

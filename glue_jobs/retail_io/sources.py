@@ -19,6 +19,7 @@ from include.lake.contracts import Contract
 from retail_io.compressed import require_sound
 from retail_io.csv_records import MAX_RECORD, UNDECODABLE, CsvFormat, Record, SourceError
 from retail_io.inputs import BronzeFile, UpstreamPartition
+from retail_io.listed import require_as_listed
 from retail_io.xml_records import CUT, XmlFormat
 from retail_io.xml_records import Record as XmlRecord
 
@@ -41,14 +42,16 @@ def read_delivered(
     """The rows of a dataset's files, each with its text, place and fields.
 
     Raises:
-        SourceError: the session would split files, or Parquet files lack a column. A CSV header
-            that lacks one raises when the rows are read.
+        SourceError: the session would split files, a file is not what was listed, or is damaged
+            or hostile as an archive, or Parquet files lack a column. A CSV header that lacks one
+            raises when the rows are read.
     """
     for name, value in ONE_FILE_PER_TASK.items():
         if spark.conf.get(name) != value:
             raise SourceError(f"{name} must be {value}, or rows cannot be numbered; set it")
     if not files:
         return _nothing(spark, contract)
+    require_as_listed(files, lake_root)
     if contract.source.format != "parquet":
         cut = CUT if contract.source.format == "xml" else b"\n"
         require_sound(spark, files, lake_root, cut)

@@ -44,10 +44,13 @@ def settings(
         jars: Of `--extra-jars`.
     """
     # The quick compiler alone: a run on local data is over before the thorough one, which takes
-    # half of the processor time meanwhile, pays. A job's own options come last and win.
+    # half of the processor time meanwhile, pays. A JVM that is out of memory ends: some of its
+    # threads would go on without the one that died, and the run would wait for ever.
+    # A job's own options come last and win.
     scratch = workspace / "tmp"
     options = (
-        f"-XX:TieredStopAtLevel=1 -Djava.io.tmpdir={scratch} -Dderby.system.home={scratch} "
+        "-XX:TieredStopAtLevel=1 -XX:+ExitOnOutOfMemoryError "
+        f"-Djava.io.tmpdir={scratch} -Dderby.system.home={scratch} "
         f"-Duser.timezone=UTC {asked.get('spark.driver.extraJavaOptions', '')}"
     )
     files = {

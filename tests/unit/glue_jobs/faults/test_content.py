@@ -5,6 +5,7 @@ wrote; what they should be is worked out here in other ways (zoneinfo, Decimal, 
 """
 
 import csv
+import gzip
 import io
 import json
 import random
@@ -282,7 +283,13 @@ FORMULAS = (
 
 NAMES = (
     *("a'); DROP TABLE sales;--.jsonl", "a..b.jsonl", "$(id).jsonl", "-rf.jsonl"),
-    *("=cmd|calc.jsonl", "%2e%2e%2fx.jsonl", "a+b c.jsonl", "#x?y=1&z.jsonl", "{{ ds }}.jsonl"),
+    *(
+        "=cmd|calc.jsonl",
+        "%2e%2e%2fx.jsonl.gz",
+        "a+b c.jsonl",
+        "#x?y=1&z.jsonl.gz",
+        "{{ ds }}.jsonl",
+    ),
     *("tab\tnew\nline.jsonl", "u\u0308.jsonl", "back\\slash.jsonl", "~.jsonl"),
 )
 
@@ -410,10 +417,15 @@ def test_names_are_never_paths_patterns_or_code(run: Run) -> None:
     assert dict(found) == {f"TXN{4000 + n:06}": f"{folder}/{name}" for n, name in enumerate(NAMES)}
 
 
+def content(path: Path) -> bytes:
+    data = path.read_bytes()
+    return gzip.decompress(data) if path.suffix == ".gz" else data
+
+
 def test_every_row_is_in_the_books(run: Run) -> None:
     found = books(run.manifest)
     lines = {
-        path.name: path.read_bytes().count(b"\n") - (path.suffix == ".csv")
+        path.name: content(path).count(b"\n") - (path.suffix == ".csv")
         for path in Path(run.folder.root).glob("bronze/*/*/*")
     }
     lines["texts.csv"] -= 1  # one record has two lines

@@ -47,8 +47,25 @@ def test_two_members_of_one_gzip_are_one_file(
     first, second = (gzip.compress(order(n, MOMENT).encode()) for n in (1, 2))
     key = lake_folder.put(WEB, DAY, "orders.jsonl.gz", b"")
     (lake_folder.root / key).write_bytes(first + second)
+    lake_folder.files[WEB][0]["size"] = len(first + second)
     manifest = build_twice(spark, only(lake, WEB), lake_folder, DAY, DAY)
     assert books(manifest) == {"orders.jsonl.gz": (2, 2, 0, 0)}
+
+
+@pytest.mark.parametrize("now", ["longer\n", "", None])
+def test_a_file_that_changed_since_it_was_listed_is_not_read(
+    spark: SparkSession, lake: Lake, lake_folder: LakeFolder, now: str | None
+) -> None:
+    lake_folder.put(WEB, DAY, "a.jsonl", order(1, MOMENT))
+    key = lake_folder.put(WEB, DAY, "b.jsonl", order(2, MOMENT))
+    (lake_folder.root / key).unlink()
+    if now is not None:
+        (lake_folder.root / key).write_text(now)
+    with pytest.raises(SourceError, match="so that it is listed anew") as failure:
+        lake_folder.build(spark, only(lake, WEB), DAY, DAY)
+    assert str(failure.value).startswith(f"{key} ")
+    assert "a.jsonl" not in str(failure.value)
+    assert not (lake_folder.root / "silver").exists()
 
 
 def receipt(number: int, moment: datetime, unit: str) -> bytes:
