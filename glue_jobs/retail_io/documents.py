@@ -90,7 +90,7 @@ def secret_key(secret_id: str) -> bytes:
 
 def _parts(uri: str) -> tuple[str, str, str]:
     parts = urlsplit(uri)
-    if parts.scheme == "file" and parts.path.startswith("/"):
+    if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
         return "file", "", unquote(parts.path)
     if parts.scheme == "s3" and parts.netloc and len(parts.path) > 1:
         return "s3", parts.netloc, parts.path[1:]
