@@ -164,6 +164,9 @@ def _drop(prefix: str, objects: list[BronzeObject], _: Manifests) -> list[Bronze
             f"{prefix} has no {layout.SUCCESS_FILE}: the delivery is missing or incomplete; "
             f"wait for it or ask the sender"
         )
+    paths = [item.key for item in objects if {".", ".."} & set(item.key.split("/"))]
+    if paths:
+        raise InputsError(f"{paths[0]} is a path and no name; have it sent again under a plain one")
     data = [item for item in objects if not _hidden(item.key.removeprefix(prefix))]
     if not data:
         raise InputsError(

@@ -115,6 +115,8 @@ def test_same_state_gives_the_same_bytes_in_any_listing_order(
         (("2026-07-02.csv",), "has no _SUCCESS"),
         (("_SUCCESS",), "has _SUCCESS but no file"),
         (("_SUCCESS", "_tmp/a.csv"), "has _SUCCESS but no file"),
+        (("_SUCCESS", "a.csv", "../../x.csv"), "is a path and no name"),
+        (("_SUCCESS", "./a.csv"), "is a path and no name"),
     ],
 )
 def test_incomplete_drop_is_an_error(
