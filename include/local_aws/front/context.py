@@ -203,7 +203,8 @@ class Context:
         data: dict[str, Any] = json.loads(answer.content) if answer.content else {}
         if answer.status_code >= 400:
             code = str(data.get("__type", "InternalServiceException")).rpartition("#")[2]
-            raise AwsError(code, str(data.get("message", data)), answer.status_code)
+            said = data.get("message", data.get("Message", data))  # MiniStack's, the front's own
+            raise AwsError(code, str(said), answer.status_code)
         return data
 
     def on_shutdown(self, stop: Callable[[], None]) -> None:

@@ -12,7 +12,7 @@ from tests.unit.local_aws.jobs.whole_front import WholeFront
 PRINTS = "import sys; print('argv', *sys.argv[1:])"
 
 
-def until(found: Callable[[], Any], seconds: float = 60) -> Any:
+def until(found: Callable[[], Any], seconds: float = 120) -> Any:
     """What `found` gives, as soon as it gives something."""
     deadline = time.monotonic() + seconds
     while not (answer := found()):
@@ -37,7 +37,13 @@ def jobs(lake: WholeFront, unique: str) -> list[str]:
     fails = "import sys; sys.exit('attempt' not in ' '.join(sys.argv))"
     scripts = (PRINTS, fails, PRINTS)
     return [
-        lake.job(f"{unique}-{n}", script, kind="pythonshell", MaxRetries=int(n == 1))
+        lake.job(
+            f"{unique}-{n}",
+            script,
+            kind="pythonshell",
+            MaxRetries=int(n == 1),
+            ExecutionProperty={"MaxConcurrentRuns": 3},
+        )
         for n, script in enumerate(scripts)
     ]
 
