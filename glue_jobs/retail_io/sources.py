@@ -35,6 +35,12 @@ _RAW_JSON = {"ignoreNullFields": "false", "timestampFormat": "yyyy-MM-dd'T'HH:mm
 _ROW_BITS = (1 << 33) - 1  # of monotonically_increasing_id: the row within the task
 _STRINGS_AND_NUMBERS = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"|(-?(?:[0-9][0-9.eE+-]*+|NaN|Infinity))'
 
+#: Escapes in JSON that are no character: NUL, and half of a pair. Spark would put "?" in its place.
+_NO_CHARACTER = (
+    r"(?<!\\)(?:\\\\)*+\\u(?:0000|[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    r"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u)[dD][c-fC-F])"
+)
+
 
 def read_delivered(
     spark: SparkSession, contract: Contract, files: Sequence[BronzeFile], lake_root: str
@@ -93,6 +99,7 @@ def _json_lines(spark: SparkSession, contract: Contract, paths: list[str], root:
     envelope = F.concat(F.lit('{"row":['), quoted, F.lit("]}"))
     parsed = lines.withColumn("parsed", F.from_json(envelope, f"row array<struct<{names}>>")["row"])
     legible = ~F.contains("raw", F.lit(UNDECODABLE)) & (F.length("raw") <= MAX_RECORD)
+    legible &= ~(F.contains("raw", F.lit(r"\u")) & F.col("raw").rlike(_NO_CHARACTER))
     fields = F.when(legible & (F.size("parsed") == 1), F.col("parsed")[0])
     return parsed.select(
         "source_file",

@@ -168,6 +168,20 @@ TEXTS += b"\n".join(
         order(2009, f"{FIRST}T10:00:00", product_name="last").encode(),
     ]
 )
+TEXTS += "".join(
+    order(2010 + n, f"{FIRST}T10:00:00").replace("Tea", escape)
+    for n, escape in enumerate(
+        [
+            r"\ud83c\udf75",
+            r"\ud83c",
+            r"\udf75\ud83c",
+            r"\\ud83c",
+            r"\\\ud83c",
+            r"T\u0000",
+            r"\u00e9",
+        ]
+    )
+).encode()
 VENDOR_TEXTS = (
     f"\ufeff{VENDOR_HEADER}\n".encode()
     + document(1, Article=CAFE).encode()
@@ -372,6 +386,7 @@ def test_moments_that_are_none_are_refused_by_row(run: Run) -> None:
 def test_text_is_trimmed_and_composed_however_it_was_written(run: Run) -> None:
     assert run.sales("texts.jsonl", "source_row, product_name") == [
         (1, CAFE), (2, CAFE), (3, CAFE), (4, "Ångström \U0001f375 \u0e01\u0e33"), (9, "last"),
+        (10, "\U0001f375"), (13, r"\ud83c"), (16, "é"),
     ]  # fmt: skip
     assert run.sales("texts.csv", "source_row, product_name, region") == [
         (2, CAFE, "South"), (3, CAFE, "South"), (6, "two\r\nlines", "South"),
@@ -379,7 +394,9 @@ def test_text_is_trimmed_and_composed_however_it_was_written(run: Run) -> None:
 
 
 def test_bytes_that_are_no_text_are_refused_by_row(run: Run) -> None:
-    assert reasons(run.folder, "texts.jsonl") == dict.fromkeys((5, 6, 7, 8), "unreadable")
+    assert reasons(run.folder, "texts.jsonl") == dict.fromkeys(
+        (5, 6, 7, 8, 11, 12, 14, 15), "unreadable"
+    )
     assert reasons(run.folder, "texts.csv") == dict.fromkeys((4, 5), "unreadable")
 
 
