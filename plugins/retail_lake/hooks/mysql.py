@@ -120,7 +120,7 @@ class MySqlSnapshot:
     def stream(
         self, extract: Extract, start: datetime | None, end: datetime
     ) -> Iterator["TextStream"]:
-        """Stream the rows with `start` <= time column < `end`, ordered by the key."""
+        """Stream the rows with `start` <= time column < `end`, in a total order."""
         import pymysql
 
         actual = self._columns(extract)
@@ -223,7 +223,8 @@ def _select(extract: Extract, naive: frozenset[str], start: datetime | None, end
     table = ".".join(_quoted(name) for name in (extract.schema, extract.table) if name)
     return (
         f"SELECT {', '.join(_quoted(name) for name in columns)} FROM {table} "
-        f"WHERE {since}{time} < '{_wall(end, zone)}' OR {time} IS NULL ORDER BY {', '.join(keys)}"
+        f"WHERE {since}{time} < '{_wall(end, zone)}' OR {time} IS NULL "
+        f"ORDER BY {time} IS NULL, {time}, {', '.join(keys)}"
     )
 
 

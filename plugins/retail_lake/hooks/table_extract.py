@@ -45,7 +45,7 @@ class ExtractColumn:
 
 @dataclass(frozen=True)
 class Extract:
-    """What to read: columns of a table, in key order, as far as one column says.
+    """What to read: columns of a table, by time and key, as far as the time says.
 
     The names become quoted identifiers; only columns named here are read. Without a schema the
     table is looked up where the database's user works. `rows` is one of ROWS: those of the day's
@@ -137,10 +137,10 @@ class Snapshot(Protocol):
     def stream(
         self, extract: Extract, start: datetime | None, end: datetime
     ) -> AbstractContextManager[RowStream]:
-        """Stream the rows with `start` <= time column < `end`, ordered by the key in byte order.
+        """Stream the rows with `start` <= time column < `end`, by time and then by key.
 
-        A row whose time column is NULL is of no day, so it is in every extract, where a check sees
-        it. Leaving the block early ends the query.
+        Text is in the order of its bytes. A row whose time column is NULL is of no day, so it is in
+        every extract, at the end, where a check sees it. Leaving the block early ends the query.
 
         Raises:
             AirflowException: when leaving the block, if the database failed in the middle: the

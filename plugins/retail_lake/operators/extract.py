@@ -16,9 +16,9 @@ class DatabaseToS3ParquetOperator(DailyExtractOperator):
     """Extracts the rows of each given day into one Parquet object per day.
 
     Per day, one REPEATABLE READ, READ ONLY snapshot is streamed (rows → Arrow → Parquet → multipart
-    upload) with bounded memory, ordered by key. The same rows are the same bytes, whichever engine
-    (PostgreSQL, MySQL, MariaDB: the secret's `engine`) they come from. A day without rows is a
-    valid extract, with the schema.
+    upload) with bounded memory, ordered by time and key. The same rows are the same bytes,
+    whichever engine (PostgreSQL, MySQL, MariaDB: the secret's `engine`) they come from. A day
+    without rows is a valid extract, with the schema.
 
     Args:
         contract: the dataset, with what `Extract.from_contract` takes; its source says whether a
