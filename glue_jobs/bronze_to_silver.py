@@ -12,23 +12,19 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from include.lake import layout
-from include.lake.contracts import Contract, Lake, load_lake
+from include.lake.contracts import Lake, load_lake
 from retail_io import documents, manifest
 from retail_io.arguments import parse_arguments
 from retail_io.inputs import Inputs, parse
 from retail_io.session import open_session, source_errors
-from retail_io.silver import all_sales, states, with_snapshots
-from retail_io.sources import read_delivered
+from retail_io.silver import all_sales, judged_rows, states, with_snapshots
 from retail_io.targets import Run
 from retail_transforms.accounting import Tally, ledger, tallied
-from retail_transforms.conform import union_of
 from retail_transforms.deduplicate import duplicates, keep_latest, snapshot_duplicates
-from retail_transforms.forget import forgotten
-from retail_transforms.quarantine import judged, passed, quarantined
-from retail_transforms.tokenise import with_tokens
+from retail_transforms.quarantine import passed, quarantined
 
 
 def main(argv: Sequence[str]) -> None:
@@ -49,27 +45,29 @@ def build(
     listed.require_known(lake)
     run = Run(listed.lake_root, listed.release, run_token)
 
-    rows = {each.dataset: read(spark, lake, each, listed, key) for each in lake.contracts}
-    delivered = Tally(tallied(rows).collect())
+    given = [contract for contract in lake.contracts if listed.of(contract.dataset)]
+    rows, delivered = judged_rows(spark, lake, listed, key)
     days = delivered.business_days() | listed.replaced_days | set(listed.days)
 
     upstream = listed.upstream_of(days)
     sales = all_sales(spark, lake, upstream, rows, listed.erased)
     snapshots = states(lake, rows)
-    clean = {each.dataset: passed(rows[each.dataset], each) for each in lake.contracts}
-    for contract in lake.contracts:
+    clean = {each.dataset: passed(rows[each.dataset], each) for each in given}
+    for contract in given:
         run.write_dataset((clean | snapshots)[contract.dataset], contract)
-    run.write_quarantine(union_of([quarantined(rows[name], name) for name in rows]))
+    run.write_quarantine([quarantined(rows[name], name) for name in rows])
     run.write_sales(
         keep_latest(with_snapshots(spark, lake, upstream, snapshots, sales, listed.erased))
     )
 
     lost = {"sales": duplicates(sales)}
     lost |= {
-        each.dataset: snapshot_duplicates(clean[each.dataset], each) for each in lake.snapshots
+        each.dataset: snapshot_duplicates(clean[each.dataset], each)
+        for each in lake.snapshots
+        if each in given
     }
     counted = {f"duplicates of {name}": frame for name, frame in lost.items()}
-    found = Tally(tallied(run.written(spark, lake) | counted).collect())
+    found = Tally(tallied(run.written(spark, given) | counted).collect())
     books = ledger(
         [(file.dataset, file.key, file.ingest_date) for file in listed.files],
         rows_in=delivered.by_file(*rows),
@@ -79,16 +77,6 @@ def build(
     )
     run.write_ledger(spark, books)
     return manifest.document(run, lake, listed, found, books, delivered.reasons(), days)
-
-
-def read(
-    spark: SparkSession, lake: Lake, contract: Contract, listed: Inputs, key: bytes
-) -> DataFrame:
-    """Every delivered row of a dataset, judged; kept, so that the files are read once."""
-    files = listed.of(contract.dataset)
-    delivered = read_delivered(spark, contract, files, listed.lake_root)
-    named = with_tokens(judged(delivered, contract, lake.time_zone), contract, key)
-    return forgotten(named, contract, listed.erased).persist()
 
 
 if __name__ == "__main__":

@@ -22,6 +22,9 @@ SETTINGS = {
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
     "spark.sql.adaptive.enabled": "true",
+    # Java never compiles a method of more than 8000 bytes, and judging a row in one generated
+    # method takes more: Spark then uses many small methods instead.
+    "spark.sql.codegen.hugeMethodLimit": "8000",
     "spark.sql.shuffle.partitions": "16",  # at most; adaptive execution joins small ones
     # Literals of the size of a token key's blocks: kept out of plans, event log and UI.
     "spark.sql.redaction.string.regex": "0x[0-9A-F]{128}",

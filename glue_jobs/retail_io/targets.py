@@ -1,20 +1,23 @@
 """Writes the tables of a run as Parquet: one sorted file per partition, same rows same bytes."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, SparkSession
 
 from include.lake import layout
 from include.lake.catalog import RUN_LEDGER_COLUMNS
-from include.lake.contracts import Contract, Lake
+from include.lake.contracts import Contract
 from retail_transforms.accounting import LedgerRow
+from retail_transforms.conform import union_of, with_optional_columns
 
 #: A partition of more rows (about 128 MiB of sales) gets a further file.
 ROWS_PER_FILE = 6_000_000
 #: The encodings of a column chunk stand in the footer in the order of a Java hash set, another one
 #: in every process. These settings give each column one encoding, so the bytes stay the same.
 _ONE_ENCODING = {"parquet.writer.version": "v2", "parquet.enable.dictionary": "false"}
+#: Per table: a task for each of many small files would be most of the work.
+_COUNTING_TASKS = 4
 _PLACE = ("source_file", "source_row")
 
 
@@ -39,12 +42,15 @@ class Run:
 
     def write_dataset(self, rows: DataFrame, contract: Contract) -> None:
         """Writes a dataset's silver table: clean rows as they came, a snapshot by its key."""
+        rows = with_optional_columns(rows)
         order = _PLACE if contract.snapshot is None else contract.key_columns
         self._write(_placed(rows, contract.silver_table, order), contract.silver_table)
 
-    def write_quarantine(self, rows: DataFrame) -> None:
-        """Writes the refused rows of all datasets by arrival day."""
-        self._write(_placed(rows, "quarantine", _PLACE), "quarantine")
+    def write_quarantine(self, refused: Sequence[DataFrame]) -> None:
+        """Writes the refused rows of all datasets by arrival day; nothing if there are none."""
+        if refused:
+            rows = with_optional_columns(union_of(refused))
+            self._write(_placed(rows, "quarantine", _PLACE), "quarantine")
 
     def write_sales(self, rows: DataFrame) -> None:
         """Writes sales that lie together by business day already (see ``keep_latest``)."""
@@ -58,14 +64,19 @@ class Run:
         ledger = spark.createDataFrame(values, schema)
         self._write(_placed(ledger, "run_ledger", ("source_file",)), "run_ledger")
 
-    def written(self, spark: SparkSession, lake: Lake) -> dict[str, DataFrame]:
-        """What lies in the tables now, as far as it is counted: the check of what was written."""
-        tables = {contract.silver_table: "source_file string" for contract in lake.contracts}
-        tables |= {"sales": "source_file string", "quarantine": "source_file string"}
+    def written(self, spark: SparkSession, given: Collection[Contract]) -> dict[str, DataFrame]:
+        """What lies in the tables now, as far as it is counted: the check of what was written.
+
+        Args:
+            spark: the session.
+            given: the datasets whose rows were written.
+        """
+        tables = [contract.silver_table for contract in given]
         frames = {}
-        for table, columns in tables.items():
+        for table in (*tables, "sales", *(["quarantine"] if given else [])):
             keys = ", ".join(f"{key} date" for key in partition_days(table))
-            frames[table] = spark.read.schema(f"{columns}, {keys}").parquet(self.folder(table))
+            rows = spark.read.schema(f"source_file string, {keys}").parquet(self.folder(table))
+            frames[table] = rows.coalesce(_COUNTING_TASKS)
         return frames
 
     def _write(self, rows: DataFrame, table: str) -> None:

@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from include.lake.contracts import Contract
+from retail_transforms.conform import with_optional_columns
 
 #: One sale: the same id in another channel is another sale.
 KEY = ("sale_date", "channel", "transaction_id")
@@ -24,7 +25,9 @@ def ranked(rows: DataFrame, key: Iterable[str] = KEY) -> DataFrame:
 
 def keep_latest(sales: DataFrame) -> DataFrame:
     """One row per sale, a business day's rows together (in one task, ready to be written)."""
-    by_day = sales.repartition("sale_date")  # this one shuffle serves the ranking and the writing
+    by_day = with_optional_columns(sales).repartition(
+        "sale_date"
+    )  # this one shuffle serves the ranking and the writing
     return ranked(by_day).where("standing = 1").drop("standing")
 
 

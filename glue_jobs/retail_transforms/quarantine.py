@@ -5,20 +5,31 @@ from decimal import Decimal
 from pyspark.sql import Column as Value
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, StringType, StructType, TimestampType
+from pyspark.sql.types import StructType
 
 from include.lake.catalog import QUARANTINE_COLUMNS, clean_columns
 from include.lake.contracts import Column, Contract
-from retail_transforms.text import composed
-from retail_transforms.typed import standardised_text, typed_value
+from retail_transforms.text import composed, needs_composing
+from retail_transforms.typed import (
+    is_delivered_typed,
+    is_unusual,
+    reading,
+    standardised_text,
+    typed,
+)
 
 #: Columns of a delivered row (see ``retail_io.sources``): where it came from, the text, its fields.
 LINEAGE = ("source_file", "source_row", "ingest_date")
 #: Formats whose reader gives composed text already.
 _COMPOSED = ("csv",)
+#: Not a reason to refuse a row: its dataset has to be judged again, with its text composed.
+UNCOMPOSED = "uncomposed"
+_NUMBERS = ("decimal", "integer")
 
 
-def judged(delivered: DataFrame, contract: Contract, time_zone: str) -> DataFrame:
+def judged(
+    delivered: DataFrame, contract: Contract, time_zone: str, *, composed_already: bool = False
+) -> DataFrame:
     """Each delivered row with its clean columns and the reason why it is refused, or null.
 
     Args:
@@ -26,25 +37,40 @@ def judged(delivered: DataFrame, contract: Contract, time_zone: str) -> DataFram
             where the text could not be read).
         contract: of the dataset.
         time_zone: the lake's zone; sale_date is the business day in it.
+        composed_already: whether ``with_composed_text`` was applied; if not, a row that needs it
+            is refused as ``UNCOMPOSED``.
 
     Returns:
         source_file, source_row, ingest_date, the clean columns, sale_date (null for refused rows:
         theirs may be beyond what a calendar or Python knows), _reason, and _raw (null for rows
         that pass, so that what is kept in memory stays small).
     """
-    valued = _with_values(delivered, contract)
+    valued = _with_values(delivered, contract, composed_already)
     for column in contract.columns:
         if column.derived is not None:
             valued = valued.withColumn(column.name, F.expr(column.derived).cast(column.sql_type))
-    dated = valued.withColumn("sale_date", _business_day(contract, time_zone))
-    clean = [column.name for column in contract.columns]
-    reasoned = dated.select(
-        *LINEAGE, *clean, "sale_date", "_raw", _reason(contract).alias("_reason")
+    dated = valued.withColumn("_day", _business_day(contract, time_zone))
+    reason = _reason(contract)
+    return dated.select(
+        *LINEAGE,
+        *[column.name for column in contract.columns],
+        F.when(reason.isNull(), F.col("_day")).alias("sale_date"),
+        F.when(reason.isNotNull(), F.col("_raw")).alias("_raw"),
+        reason.alias("_reason"),
     )
-    is_refused = F.col("_reason").isNotNull()
-    return reasoned.withColumn("_raw", F.when(is_refused, F.col("_raw"))).withColumn(
-        "sale_date", F.when(~is_refused, F.col("sale_date"))
-    )
+
+
+def with_composed_text(delivered: DataFrame, contract: Contract) -> DataFrame:
+    """The rows with the fields of text columns in NFC. Slow: every row is shown to Python."""
+    names = _names_of_text(contract)
+    if not names:
+        return delivered
+    fields = {name: F.col("fields").getField(name).cast("string") for name in names}
+    with_text = delivered.withColumn("_text", composed(list(fields.values())))
+    changed = F.col("fields")
+    for number, (name, text) in enumerate(fields.items()):
+        changed = changed.withField(f"`{name}`", F.coalesce(F.col("_text")[number], text))
+    return with_text.withColumn("fields", F.when(F.col("fields").isNotNull(), changed))
 
 
 def quarantined(judged_rows: DataFrame, dataset: str) -> DataFrame:
@@ -72,54 +98,63 @@ def _business_day(contract: Contract, time_zone: str) -> Value:
     return F.to_date(F.from_utc_timestamp(time, time_zone))
 
 
-def _with_values(delivered: DataFrame, contract: Contract) -> DataFrame:
-    """Adds one column per delivered column of the contract, and ``_texts`` for the checks."""
+def _with_values(delivered: DataFrame, contract: Contract, composed_already: bool) -> DataFrame:
+    """Adds a column per delivered column, and for the checks whether a value was given at all."""
     fields = delivered.schema["fields"].dataType
     assert isinstance(fields, StructType)
-    types: dict[str, DataType] = {}
-    texts = []
+    delivered_texts = {
+        column.name: F.col("fields").getField(column.source).cast("string")
+        for column in contract.delivered_columns
+        if not is_delivered_typed(column, fields[column.source].dataType)
+    }
+    # a column of its own, since every other one looks at it
+    seen = delivered.withColumn("_unusual", is_unusual(list(delivered_texts.values())))
+    unusual = F.col("_unusual")
+    first: list[Value] = []
+    second: list[Value] = []
     for column in contract.delivered_columns:
-        value = F.col("fields").getField(column.source)
-        kind = fields[column.source].dataType
-        instant = column.type == "timestamp" and isinstance(kind, TimestampType)
-        types[column.name] = kind if instant else StringType()
-        texts.append((value if instant else standardised_text(value)).alias(column.name))
-    standardised = _with_composed_text(delivered, contract).select(
-        *LINEAGE,
+        name, given = column.name, F.col("fields").getField(column.source)
+        if name in delivered_texts:
+            given = standardised_text(delivered_texts[name], unusual)
+            place = f"_read_{name}" if column.type in _NUMBERS else name
+            first.append(reading(column, given).alias(place))
+            second.append(typed(column, F.col(place)).alias(name))
+        else:
+            first.append(given.alias(name))
+            second.append(F.col(name))
+        if column.type != "string":
+            first.append(given.isNotNull().alias(f"_given_{name}"))
+            second.append(F.col(f"_given_{name}"))
+    names = [] if composed_already else _names_of_text(contract)
+    texts = [F.col("fields").getField(name).cast("string") for name in names]
+    uncomposed = unusual & needs_composing(texts) if texts else F.lit(False)
+    state = (
         F.col("raw").alias("_raw"),
         F.col("fields").isNotNull().alias("_readable"),
-        F.struct(*texts).alias("_texts"),
+        uncomposed.alias("_uncomposed"),
     )
-    values = [
-        typed_value(column, F.col("_texts").getField(column.name), types[column.name]).alias(
-            column.name
-        )
-        for column in contract.delivered_columns
-    ]
-    return standardised.select("*", *values)
+    standing = (*LINEAGE, "_raw", "_readable", "_uncomposed")
+    return seen.select(*LINEAGE, *state, *first).select(*standing, *second)
 
 
-def _with_composed_text(delivered: DataFrame, contract: Contract) -> DataFrame:
-    """The rows with the fields of text columns in NFC."""
-    names = [column.source for column in contract.delivered_columns if column.type == "string"]
-    if contract.source.format in _COMPOSED or not names:
-        return delivered
-    fields = {name: F.col("fields").getField(name).cast("string") for name in names}
-    with_text = delivered.withColumn("_text", composed(list(fields.values())))
-    changed = F.col("fields")
-    for number, (name, text) in enumerate(fields.items()):
-        changed = changed.withField(f"`{name}`", F.coalesce(F.col("_text")[number], text))
-    return with_text.withColumn("fields", F.when(F.col("fields").isNotNull(), changed))
+def _names_of_text(contract: Contract) -> list[str]:
+    """Source names of the text columns that the reader does not compose."""
+    if contract.source.format in _COMPOSED:
+        return []
+    return [column.source for column in contract.delivered_columns if column.type == "string"]
 
 
 def _reason(contract: Contract) -> Value:
     """The first reason that applies, in the order that the books promise."""
-    found: list[Value] = [_when(~F.col("_readable"), "unreadable")]
+    found: list[Value] = [
+        _when(~F.col("_readable"), "unreadable"),
+        _when(F.col("_uncomposed"), UNCOMPOSED),
+    ]
     for column in contract.columns:
         found += _column_reasons(column)
     found += [_unless(F.expr(rule.expression), f"rule:{rule.name}") for rule in contract.rules]
     if time := contract.source.business_time:
-        age = F.datediff("ingest_date", "sale_date")
+        age = F.datediff("ingest_date", "_day")
         found.append(_when(age < 0, f"in_future:{time}"))
         found.append(_when(age > contract.lateness_days, f"too_late:{time}"))
     return F.coalesce(*found)
@@ -127,11 +162,14 @@ def _reason(contract: Contract) -> Value:
 
 def _column_reasons(column: Column) -> list[Value]:
     value = F.col(column.name)
+    # A text is what was given; of anything else that does not fit nothing is left to see.
+    is_typed = column.derived is None and column.type != "string"
+    given = F.col(f"_given_{column.name}") if is_typed else value.isNotNull()
     reasons = []
-    text = F.col("_texts").getField(column.name) if column.derived is None else value
     if column.required:
-        reasons.append(_when(text.isNull(), f"required:{column.name}"))
-    reasons.append(_when(text.isNotNull() & value.isNull(), f"invalid:{column.name}"))
+        reasons.append(_when(~given, f"required:{column.name}"))
+    if is_typed:
+        reasons.append(_when(given & value.isNull(), f"invalid:{column.name}"))
     for bound, breaks in (
         (column.minimum, value.__lt__),
         (column.exclusive_minimum, value.__le__),

@@ -221,6 +221,42 @@ def test_a_day_of_all_sources(spark: SparkSession, lake: Lake, lake_folder: Lake
     ) == [("TXN000001", "North", True, 1), ("TXN000003", "West", False, 2)]
 
 
+def test_the_columns_of_a_file_do_not_depend_on_other_inputs(
+    spark: SparkSession, lake: Lake, lake_folder: LakeFolder
+) -> None:
+    """Were a column REQUIRED when other inputs are missing, the same rows had other bytes."""
+    web = "ecommerce_orders"
+    lake_folder.put(web, DAY, "a.jsonl", order(1) + order(2, region="Mars"))
+    lake_folder.build(spark, lake, DAY, DAY)
+    alone = lake_folder.content()
+    vendors = VENDOR_FILE.replace("10/03/2026", "09/03/2026")  # nothing refused on the web's day
+    lake_folder.put("vendor_sales", "2026-03-09", "V017.csv", vendors)
+    lake_folder.build(spark, lake, "2026-03-09", DAY, token="00000000000000bb")
+    together = lake_folder.content(token="00000000000000bb")
+    for file in lake_folder.root.glob("*/*/release=*/run=*/**/*.parquet"):
+        required = [field.name for field in pq.read_schema(file) if not field.nullable]
+        assert required == [], f"{file}: {required}"
+    assert len(alone) == 4  # clean, sales, quarantine, ledger
+    assert alone == {place: together[place] for place in alone}
+
+
+def test_decomposed_text_of_one_row_has_its_dataset_composed(
+    spark: SparkSession, lake: Lake, lake_folder: LakeFolder
+) -> None:
+    web = "ecommerce_orders"
+    plain, apart = (
+        order(1, product_name="Caf\u00e9 \u2013 \u20ac"),
+        order(2, product_name="Cafe\u0301"),
+    )
+    lake_folder.put(web, DAY, "a.jsonl", plain)
+    lake_folder.put(web, DAY, "b.jsonl", apart + order(3, region="Mars"))
+    manifest = lake_folder.build(spark, lake, DAY, DAY)
+    assert manifest["quarantine"] == {web: {"not_accepted:region": 1}}
+    assert lake_folder.query("SELECT product_name FROM sales ORDER BY transaction_id") == [
+        ("Caf\u00e9 \u2013 \u20ac",), ("Caf\u00e9",)
+    ]  # fmt: skip
+
+
 def generated_invoices(day: str, seed: int, rows: int) -> str:
     draw = random.Random(seed)
     target = io.StringIO()

@@ -56,6 +56,10 @@ def test_json_keeps_every_digit_and_counts_lines(
         "  \t",
         '{"a": 1e400}',
         '{"a": true, "b": "é😀"}',
+        '{"a" : 1.10, "b": ": 5, \\"a\\": 7"}',
+        '{"a":-0.50,"b":"x: 8.50"}  \r',
+        '{"a": [1.10, {"b": 2.0}], "b": 7.0}',
+        '{"a": 2.50, "b": "the shop\'s: 3.50"}',
     ]
     lake_folder.put("d", DAY, "a.jsonl", "\n".join(lines))
     rows = read(spark, lake_folder, contract(lake, "jsonl", "a", "b"))
@@ -66,6 +70,10 @@ def test_json_keeps_every_digit_and_counts_lines(
         (5, {"a": "NaN", "b": '{"c":"1.50"}'}),
         (7, {"a": "1e400", "b": None}),
         (8, {"a": "true", "b": "é😀"}),
+        (9, {"a": "1.10", "b": ': 5, "a": 7'}),
+        (10, {"a": "-0.50", "b": "x: 8.50"}),
+        (11, {"a": '["1.10",{"b":"2.0"}]', "b": "7.0"}),
+        (12, {"a": "2.50", "b": "the shop's: 3.50"}),
     ]
     # Hadoop takes the byte-order mark away
     texts = [line.strip("\ufeff\r") for line in lines if line.strip()]
@@ -76,7 +84,8 @@ def test_lines_that_are_not_one_json_object_are_unreadable(
     spark: SparkSession, lake_folder: LakeFolder, lake: Lake
 ) -> None:
     lines = [
-        "not json", '{"a": 1', '{"a": 1}{"a": 2}', '{"a": 1} x', '{"a": 1}]', "[]", '[{"a": 1}]',
+        "not json", '{"a": 1', '{"a": 1}{"a": 2}', '{"a": 1} x', '{"a": 1}]', '{"a": 1}}',
+        '{"a": 1}]}', '{"a": 1}, {"a": 2}', "[]", '[{"a": 1}]',
         "null", "5", '"a"', '{"a": "x\ty"}', '{"a": 1,}', "<html>",
     ]  # fmt: skip
     lake_folder.put("d", DAY, "a.jsonl", "\n".join(lines).encode() + b'\n{"a": "caf\xe9"}')

@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType
 
 from include.lake.contracts import Column
-from retail_transforms.typed import standardised_text, typed_value
+from retail_transforms.typed import reading, standardised_text, typed
 
 ISO = "yyyy-MM-dd['T'][ ]HH:mm:ss[.SSSSSS][XXX]"
 MONEY = Column("x", "x", "decimal", precision=18, scale=2)
@@ -103,6 +102,11 @@ CASES: list[tuple[Column, str | None, Any]] = [
             "2026-07-10T10:00:00.500000-08:00": "2026-07-10 18:00:00.5",
             "2026-03-29T01:30:00": "2026-03-29 01:30:00",  # skipped: moved on by the hour
             "2026-10-25T01:30:00": "2026-10-25 00:30:00",  # twice: the first
+            "0001-01-01T00:00:00": "0001-01-01 00:01:15",  # before clocks had zones
+            "0000-01-01T00:00:00": "0000-01-01 00:01:15",
+            "2026-07-10T24:00:00": None,
+            "2026-07-10T10:00:60": None,
+            "2026-7-1T1:00:00": None,
             "2026-13-10T10:00:00": None,
             "2026-02-30T10:00:00": None,
             "2026-07-10": None,
@@ -132,7 +136,7 @@ def test_every_value_fits_exactly_or_is_null(spark: SparkSession) -> None:
     for column in columns:
         texts = [(text,) for each, text, _ in CASES if each is column]
         frame = spark.createDataFrame(texts, "text string")
-        value = typed_value(column, standardised_text(F.col("text")), StringType())
+        value = typed(column, reading(column, standardised_text(F.col("text"))))
         if column.type == "timestamp":  # as text in UTC: Python would show this machine's clock
             value = value.cast("string")
         for row in frame.select("text", value.alias("value")).collect():
