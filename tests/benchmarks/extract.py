@@ -1,6 +1,7 @@
 """P1 and P2: the database extract against binary COPY and against SqlToS3Operator's code path."""
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -106,22 +107,33 @@ def _servers(folder: Path) -> Iterator[dict[str, Any]]:
         "username": "postgres",
         "password": password,
     }
-    with _service(database, port, folder), _service(drain, s3, folder):
-        yield {
-            "environment": {
-                "PYTHONPATH": str(ROOT / "plugins"),
-                "AIRFLOW_HOME": str(folder / "airflow"),
-                "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-                "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
-                "AIRFLOW_CONN_TILLS": f"postgres://postgres:{password}@127.0.0.1:{port}/postgres",
-                "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
-                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{s3}",
-                "AWS_ACCESS_KEY_ID": "test",
-                "AWS_SECRET_ACCESS_KEY": "test",
-                "AWS_DEFAULT_REGION": "us-east-1",
-                "BENCHMARK_DATABASE": json.dumps(secret),
-            }
+    try:
+        with _service(database, port, folder), _service(drain, s3, folder):
+            yield _target(secret, s3, folder)
+    finally:
+        moved = folder / "state" / "moved-to"  # where root lets the server keep its data
+        if moved.exists():
+            shutil.rmtree(moved.read_text().strip(), ignore_errors=True)
+
+
+def _target(secret: dict[str, Any], s3: int, folder: Path) -> dict[str, Any]:
+    """How the contestants find the servers."""
+    access = f"{secret['username']}:{secret['password']}@{secret['host']}:{secret['port']}"
+    return {
+        "environment": {
+            "PYTHONPATH": str(ROOT / "plugins"),
+            "AIRFLOW_HOME": str(folder / "airflow"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+            "AIRFLOW_CONN_TILLS": f"postgres://{access}/{secret['dbname']}",
+            "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{s3}",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "BENCHMARK_DATABASE": json.dumps(secret),
         }
+    }
 
 
 @contextmanager

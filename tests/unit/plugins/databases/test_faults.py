@@ -77,7 +77,7 @@ def test_s3_that_fails_for_a_while_is_tried_again(
     postgres_tills: Tills, bucket: str, context: Any, s3: FaultyS3, truth: Any
 ) -> None:
     """500, 503, a reset in mid part, an error after the headers: one whole object in the end."""
-    postgres_tills.fill(90_000)
+    postgres_tills.fill(130_000)
     s3.faults = [
         Fault(r"^POST .*\?uploads", "503 SlowDown", 1),
         Fault(r"^PUT .*partNumber=1\b", "500 InternalError", 1),
@@ -111,7 +111,7 @@ def test_s3_that_stays_broken_leaves_nothing(
     request_pattern: str,
 ) -> None:
     """No object, no open upload; the next attempt is whole."""
-    postgres_tills.fill(90_000)
+    postgres_tills.fill(130_000)
     s3.faults = [Fault(request_pattern, "500 InternalError", 1000)]
     twice = {"retries": {"mode": "standard", "total_max_attempts": 2}}
     operator = make_operator(bucket, postgres_tills.secret_id, botocore_config=twice)
