@@ -39,6 +39,12 @@ _STRINGS_AND_NUMBERS = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"|(-?(?:[0-9][0-9.eE+-]*+|N
 _NUMBER_AFTER_KEY = r'"(?<=\w")(\s*:\s*)(-?(?:[0-9][0-9.eE+-]*+|NaN|Infinity))'
 _PLAIN_OBJECT = r"\A[^\[{']*+\{[^\[{']*+\z"  # nothing nested, no strings in single quotes
 
+#: Escapes in JSON that are no character: NUL, and half of a pair. Spark would put "?" in its place.
+_NO_CHARACTER = (
+    r"(?<!\\)(?:\\\\)*+\\u(?:0000|[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    r"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u)[dD][c-fC-F])"
+)
+
 
 def read_delivered(
     spark: SparkSession, contract: Contract, files: Sequence[BronzeFile], lake_root: str
@@ -98,6 +104,7 @@ def _json_lines(spark: SparkSession, contract: Contract, paths: list[str], root:
     # What follows the object on its line makes the envelope an error, or ends it before its end.
     envelope = F.concat(F.lit(f'{{"{_RECORD}":'), quoted, F.lit(f',"{_END}":true}}'))
     legible = ~F.contains("raw", F.lit(UNDECODABLE)) & ~_is_too_long("raw")
+    legible &= ~(F.contains("raw", F.lit(r"\u")) & F.col("raw").rlike(_NO_CHARACTER))
     schema = f"`{_RECORD}` struct<{names}>, `{_END}` boolean"
     parsed = lines.withColumn("parsed", F.from_json(F.when(legible, envelope), schema))
     return parsed.select(
