@@ -13,9 +13,6 @@ tells which days hold rows of the person. Doing it twice changes nothing.
 A refused row whose customer cannot be read is not found here: look for it in the quarantine.
 """
 
-from datetime import timedelta
-
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, Param
 
 from include.lake import contracts, deployment, layout
@@ -50,14 +47,6 @@ with DAG(
         workgroup=STACK.pipeline_workgroup,
         database=LAKE.ops_database,
     )
-    TriggerDagRunOperator.partial(
-        task_id="rebuild_days",
-        trigger_dag_id="retail_sales_daily",
-        logical_date=None,
-        reset_dag_run=True,  # a retry runs the same run again
-        wait_for_completion=True,
-        deferrable=True,
-        poke_interval=10,
-        execution_timeout=timedelta(hours=20),
-        openlineage_inject_parent_info=False,  # the run takes no parameters but its own
+    operators.RebuildDaysOperator.partial(
+        task_id="rebuild_days", trigger_dag_id="retail_sales_daily"
     ).expand_kwargs(requested.output)

@@ -15,9 +15,6 @@ file is at fault. `judge`: as `bronze_to_silver`. `rebuild_days`: look at the ru
 `retail_sales_daily` that it names, then clear it; `retail_sales_daily` must not be paused.
 """
 
-from datetime import timedelta
-
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, Param, chain
 
 from include.lake import contracts, deployment, layout
@@ -63,15 +60,7 @@ with DAG(
         **STORE,
     )
     verdict = operators.ReplayVerdictOperator(task_id="verdict", release=RELEASE, **ATHENA)
-    rebuilt = TriggerDagRunOperator.partial(
-        task_id="rebuild_days",
-        trigger_dag_id="retail_sales_daily",
-        logical_date=None,
-        reset_dag_run=True,  # a retry runs the same run again
-        wait_for_completion=True,
-        deferrable=True,
-        poke_interval=10,
-        execution_timeout=timedelta(hours=20),
-        openlineage_inject_parent_info=False,  # the run takes no parameters but its own
+    rebuilt = operators.RebuildDaysOperator.partial(
+        task_id="rebuild_days", trigger_dag_id="retail_sales_daily"
     ).expand_kwargs(verdict.output)
     chain(found, judge, verdict, rebuilt)

@@ -18,6 +18,7 @@ _MODULES = {
     "OpenReleaseOperator": "open_release",
     "PublishOperator": "publish",
     "QualityChecksOperator": "quality_checks",
+    "RebuildDaysOperator": "rebuild",
     "ReleaseAthenaOperator": "athena",
     "ReleaseCrawlerOperator": "crawler",
     "ReleaseGlueJobOperator": "glue_job",

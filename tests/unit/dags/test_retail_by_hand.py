@@ -47,7 +47,9 @@ def test_replay_tells_first_and_does_only_when_asked(replay: Any) -> None:
     assert replay.get_task("judge").pool == "glue"
     rebuilt = replay.get_task("rebuild_days")
     assert rebuilt.partial_kwargs["trigger_dag_id"] == "retail_sales_daily"
-    assert rebuilt.partial_kwargs["logical_date"] is None, "as a run by hand, for its conf's days"
+    run = rebuilt.operator_class(task_id="run", trigger_dag_id="retail_sales_daily", conf={})
+    assert run.logical_date is None, "as a run by hand, for its conf's days"
+    assert (run.reset_dag_run, run.wait_for_completion, run.deferrable) == (True, True, True)
 
 
 @pytest.mark.parametrize(
