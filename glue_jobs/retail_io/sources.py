@@ -10,7 +10,9 @@ Fields of text files stay text: nothing is inferred, and JSON numbers keep their
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
+from pyspark import RDD
 from pyspark.sql import Column as Value
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
@@ -149,18 +151,7 @@ def _csv(spark: SparkSession, contract: Contract, paths: list[str], root: str) -
         return style.records((file, line) for file, line in lines)
 
     lines = _lines(spark, contract, paths, root).select("source_file", "raw")
-    rows = spark.createDataFrame(
-        lines.rdd.mapPartitions(records),
-        "source_file string, source_row bigint, raw string, parts array<string>",
-        verifySchema=False,
-    )
-    fields = F.struct(*[F.col("parts")[n].alias(name) for n, name in enumerate(columns)])
-    return rows.select(
-        "source_file",
-        "source_row",
-        "raw",
-        F.when(F.col("parts").isNotNull(), fields).alias("fields"),
-    )
+    return _from_records(spark, lines.rdd.mapPartitions(records), columns)
 
 
 def _xml(spark: SparkSession, contract: Contract, paths: list[str], root: str) -> DataFrame:
@@ -174,8 +165,13 @@ def _xml(spark: SparkSession, contract: Contract, paths: list[str], root: str) -
     reader = spark.read.option("lineSep", CUT.decode()).option("recursiveFileLookup", "true")
     piece = _bounded("value")
     pieces = reader.text(paths).select(_source_file(root).alias("source_file"), piece)
+    return _from_records(spark, pieces.rdd.mapPartitions(records), columns)
+
+
+def _from_records(spark: SparkSession, records: RDD[Any], columns: Sequence[str]) -> DataFrame:
+    """What a reader in Python made of a dataset's files: file, row, text, and fields or None."""
     rows = spark.createDataFrame(
-        pieces.rdd.mapPartitions(records),
+        records,
         "source_file string, source_row bigint, raw string, parts array<string>",
         verifySchema=False,
     )
