@@ -150,7 +150,8 @@ def test_make_athena_and_make_env_answer_from_the_published_release(
 # what a user with the exports does: boto3 without arguments, Airflow with the token
 READ = """
 import boto3, os, urllib.request
-listed = boto3.client('s3').list_objects_v2(Bucket=os.environ['LAKE_BUCKET'], Prefix='bronze/ecommerce_orders/')
+bucket, folder = os.environ['LAKE_BUCKET'], 'bronze/ecommerce_orders/'
+listed = boto3.client('s3').list_objects_v2(Bucket=bucket, Prefix=folder)
 print(listed['Contents'][0]['Key'])
 names = 'RESULTS_BUCKET SCRIPTS_BUCKET PIPELINE_WORKGROUP ANALYSTS_WORKGROUP POSTGRES_URL'
 print([os.environ[name] for name in names.split()])
