@@ -100,7 +100,10 @@ class FindQuarantinedOperator(ReleaseAthenaOperator):
             raise AirflowSkipException("no published row is quarantined as asked; nothing to judge")
         ti = context["ti"]
         days = sorted({date.fromisoformat(str(row["ingest_date"])) for row in rows})
-        release = self.rules.release(ti.dag_id, ti.run_id, ti.try_number, days)
+        try:
+            release = self.rules.release(ti.dag_id, ti.run_id, ti.try_number, days)
+        except ValueError as error:
+            raise AirflowFailException(f"{error}: narrow it by from_date and to_date") from error
         documents = DocumentsHook(aws_conn_id=self.aws_conn_id)
         listings: dict[str, dict[date, Any]] = {}
         for row in rows:
