@@ -1,8 +1,8 @@
 """# Daily retail sales
 
-**What.** Waits for the day's deliveries in S3, extracts the tills from PostgreSQL, crawls bronze,
-checks that what arrived is as agreed, builds silver with one Glue job, builds and checks each gold
-mart with Athena, and publishes everything at once: readers see the old or the new state, no mix.
+**What.** Waits for the day's deliveries in S3, extracts databases and the marketplace, crawls
+bronze, checks that what arrived is as agreed, builds silver with one Glue job, builds and checks
+gold with Athena, and publishes everything at once: readers see the old or the new state, no mix.
 
 **When.** Every day at 05:00 in the lake's time zone, for the business day before. For other days
 give `from_date` and, for a range, `to_date` (one run), or make a backfill (a run per day).
@@ -14,6 +14,7 @@ data, contract or code, clear the run from `open_release`: it then builds a new 
 |---|---|
 | `wait_*` | The delivery's `_SUCCESS` is missing: ask the sender, then clear. |
 | `extract_*`, `check_drift` | The message names what differs from the contract: settle it. |
+| `take_turn` waits | Another run builds. If that one was stopped by hand, clear its `give_turn`. |
 | `bronze_to_silver` | Clear it. A Glue run that is still active is taken over or stopped. |
 | `check_<mart>` | The message names the checks and what they saw. Nothing was published. |
 | `publish` | Superseded: another run published what this one builds on. Clear `open_release`. |
