@@ -133,13 +133,15 @@ def test_everything_at_once_is_right_and_watchers_do_not_delay_it(
 
     def watch(number: int) -> None:
         glue = client("glue", url)
-        while not done.wait(PAUSE * (0.5 + number / WATCHERS)):
+        while True:  # at least once, however soon the work is done
             began = time.monotonic()
             if number % 2:
                 glue.get_job_runs(JobName=f"{lake.name}-{number % 4 // 2}", MaxResults=1)
             else:
                 glue.get_crawler(Name=f"{lake.name}-sales")
             waited.append(time.monotonic() - began)
+            if done.wait(PAUSE * (0.5 + number / WATCHERS)):
+                return
 
     with ThreadPoolExecutor(WATCHERS) as pool:
         watching = [pool.submit(watch, number) for number in range(WATCHERS)]
@@ -153,7 +155,7 @@ def test_everything_at_once_is_right_and_watchers_do_not_delay_it(
         f"alone {alone:.1f} s, watched {watched:.1f} s;"
         f" {len(waited)} polls, the slowest {max(waited):.2f} s"
     )
-    assert len(waited) >= WATCHERS / 2
+    assert len(waited) >= WATCHERS
     assert max(waited) < SLOWEST
     assert watched < 3 * alone + 5
 

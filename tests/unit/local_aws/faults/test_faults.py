@@ -111,7 +111,7 @@ def test_only_the_call_that_is_meant_is_hit_as_often_as_ordered(
 def test_slow_calls_do_not_delay_others_and_dropped_ones_have_no_answer(
     disturbed: Front, client: Client
 ) -> None:
-    disturbed.order(kind="slow", service="glue", action="GetTables", seconds=1.0)
+    disturbed.order(kind="slow", service="glue", action="GetTables", seconds=5.0)
     disturbed.order(kind="drop", service="glue", action="GetDatabases")
     glue = client("glue", disturbed.url)
     slow = threading.Thread(target=lambda: _ignore(glue.get_tables, DatabaseName="default"))
@@ -120,9 +120,9 @@ def test_slow_calls_do_not_delay_others_and_dropped_ones_have_no_answer(
     with pytest.raises(BotoCoreError, match="Connection was closed"):
         glue.get_databases()
     glue.get_databases()
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 5.0
     slow.join()
-    assert time.monotonic() - began >= 1.0
+    assert time.monotonic() - began >= 5.0
 
 
 def _ignore(call: Callable[..., Any], **arguments: Any) -> None:
