@@ -44,7 +44,6 @@ RELEASE, BASE = xcom("open_release", "release"), xcom("check_drift", "base_locat
 FIRST, LAST = xcom("open_release", "from_date"), xcom("open_release", "to_date")
 OURS = {"release": RELEASE, **STORE}
 BUILT = {"inputs": xcom("check_drift", "inputs"), "manifest": xcom("bronze_to_silver", "manifest")}
-TRY, R = Template("{{ ti.try_number }}"), Template(RELEASE)
 alert = FailureAlert(STACK.alert_topic_arn, "open_release", LAKE.time_zone)
 
 with DAG(
@@ -100,31 +99,17 @@ with DAG(
         retries=1,  # what fails twice does not fail by chance, and every run costs money
         **OURS,
     )
-    staged: dict[str, str] = {}
-    with TaskGroup("gold") as gold:
-        for mart in MARTS:
-            name = mart.name
-            table = layout.staged_table(LAKE.gold_database, name, R, TRY)
-            folder = layout.uri(STACK.lake_bucket, layout.gold_prefix(name, R, TRY))
-            results = layout.quality_results_key(R, name, TRY)
-            staged[name] = xcom(f"gold.build_{name}", "staged_table")
-            operators.BuildTableOperator(
-                task_id=f"build_{name}",
-                query=mart.ctas(table, folder, R),
-                target=[str(table), str(folder), RELEASE],
-                split=mart.batched,
-                manifest=BUILT["manifest"],
-                **ATHENA,
-            ) >> operators.QualityChecksOperator(
-                task_id=f"check_{name}",
-                query=checks.check_sql(mart, Template(staged[name]), R),
-                labels={"mart": name},
-                release=RELEASE,
-                results=str(layout.uri(STACK.lake_bucket, results)),
-                results_table=(LAKE.ops_database, "quality_results"),
-                **ATHENA,
-            )
-    staging = {"base_location": BASE, "staged": staged, **BUILT, **OURS}
+    gold = operators.MartsTaskGroup(
+        "gold",
+        MARTS,
+        check_sql=checks.check_sql,
+        template=Template,
+        manifest=BUILT["manifest"],
+        results_table=(LAKE.ops_database, "quality_results"),
+        **OURS,
+        **ATHENA,
+    )
+    staging = {"base_location": BASE, "staged": gold.staged, **BUILT, **OURS}
     restate = operators.RestatementsOperator(
         task_id="restatements", rules=Comparison(LAKE, MARTS), **staging, **ATHENA
     )
@@ -133,16 +118,15 @@ with DAG(
         books={"restatements": restate.output["days"]},
         pointer=POINTER,
         rules=releases,
-        outlets=[Asset(f"{LAKE.analytics_database}.{name}") for name in staged],
+        outlets=[Asset(f"{LAKE.analytics_database}.{name}") for name in gold.staged],
         **staging,
     )
-    statements = {name: [f"gold.build_{name}", f"gold.check_{name}"] for name in staged}
     report = operators.ReportOperator(
         task_id="report",
         query=f"SELECT * FROM {LAKE.analytics_database}.daily_sales "
         f"WHERE sale_date BETWEEN DATE '{FIRST}' AND DATE '{LAST}' ORDER BY 1, 2",
         job_task="bronze_to_silver",
-        statements={**statements, "restatements": ["restatements"]},
+        statements={**gold.statements, "restatements": ["restatements"]},
         **BUILT,
         **ATHENA,
     )

@@ -15,6 +15,7 @@ _MODULES = {
     "GiveTurnOperator": "turns",
     "HousekeepingOperator": "housekeeping",
     "ListVersionsOperator": "rollback",
+    "MartsTaskGroup": "marts",
     "OpenReleaseOperator": "open_release",
     "PublishOperator": "publish",
     "QualityChecksOperator": "quality_checks",
