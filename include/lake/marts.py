@@ -9,15 +9,21 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from importlib.resources.abc import Traversable
 from typing import Literal
 
+from yaml.nodes import ScalarNode
+
 from include.lake import values
+from include.lake.layout import SNAPSHOTS
 from include.lake.odcs import IDENTIFIER
 from include.lake.shipped import shipped
 from include.lake.strict_yaml import ContractError, Cursor, parse
 
 DAY = "sale_date"
+#: Written for ``accepted``: the channels of the contracts.
+CHANNELS = "channels"
 #: Athena refuses a CTAS that writes more partitions.
 MAX_PARTITIONS = 100
 
@@ -33,15 +39,25 @@ class MartColumn:
     Attributes:
         type: as in the Glue catalog (``string``, ``bigint``, ``decimal(18,2)``, …).
         required: a null fails the checks.
-        reconciles_with: aggregate over the release's ``retail_silver.sales`` rows that the sum
-            of this column must equal exactly, or None.
+        minimum: smallest allowed value.
+        maximum: largest allowed value.
+        accepted: closed list of values, or ``channels``; empty means any.
+        references: snapshot table that should have the value in its column of that name: what is
+            not there is warned of.
+        reconciles_with: aggregate over a day's ``retail_silver.sales`` rows that the day's sum of
+            this column must equal exactly. Marts that reconcile with the same aggregate so equal
+            each other, to the cent.
     """
 
     name: str
     type: str
     description: str
-    required: bool
-    reconciles_with: str | None
+    required: bool = True
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+    accepted: tuple[str, ...] | Literal["channels"] = ()
+    references: str | None = None
+    reconciles_with: str | None = None
 
     @property
     def athena_type(self) -> str:
@@ -51,7 +67,7 @@ class MartColumn:
 
 @dataclass(frozen=True)
 class MartCheck:
-    """A boolean aggregate expression over the mart's rows that must be true."""
+    """A boolean aggregate expression that must be true over each day's rows of the mart."""
 
     name: str
     severity: Literal["fail", "warn"]
@@ -212,16 +228,34 @@ def read_mart(file: Traversable) -> Mart:
 
 
 def _column(name: str, cursor: Cursor) -> MartColumn:
-    entry = cursor.mapping(("type", "description"), ("required", "reconciles_with"))
+    rules = ("required", "minimum", "maximum", "accepted", "references", "reconciles_with")
+    entry = cursor.mapping(("type", "description"), rules)
     if not re.fullmatch(IDENTIFIER, name) or name == "release":
         cursor.fail(f"{name!r} cannot be a column of a mart; use lower_case_words")
+    kind = entry["type"].text(_TYPE, "a column type")
+    for rule in ("minimum", "maximum"):
+        if rule in entry and not kind.startswith(("bigint", "decimal")):
+            entry[rule].fail(f"{kind} has no {rule}; only numbers do")
+    if "accepted" in entry and kind != "string":
+        entry["accepted"].fail(f"{kind} has no list of values; only strings do")
     return MartColumn(
         name=name,
-        type=entry["type"].text(_TYPE, "a column type"),
+        type=kind,
         description=entry["description"].text(),
         required=entry["required"].boolean() if "required" in entry else True,
+        minimum=entry["minimum"].decimal() if "minimum" in entry else None,
+        maximum=entry["maximum"].decimal() if "maximum" in entry else None,
+        accepted=_accepted(entry["accepted"]) if "accepted" in entry else (),
+        references=entry["references"].one_of(SNAPSHOTS) if "references" in entry else None,
         reconciles_with=entry["reconciles_with"].text() if "reconciles_with" in entry else None,
     )
+
+
+def _accepted(cursor: Cursor) -> tuple[str, ...] | Literal["channels"]:
+    if isinstance(cursor.node, ScalarNode):
+        cursor.one_of([CHANNELS])
+        return "channels"
+    return tuple(item.text() for item in cursor.items())
 
 
 def _checks(cursor: Cursor) -> list[MartCheck]:

@@ -13,9 +13,11 @@ RELEASE = r"r[0-9]{8}_[0-9a-f]{12}"
 TOKEN = r"[0-9a-f]{16}"
 PERSON = r"[0-9a-f]{64}"
 DIGEST = r"[0-9a-f]{8}"
+EXECUTION = r"[A-Za-z0-9_-]{1,128}"
 IDENTIFIER = r"[a-z][a-z0-9_]{0,254}"
 TABLE = rf"{IDENTIFIER}\.{IDENTIFIER}"
 BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 LOCATION = rf"s3://{BUCKET}/[A-Za-z0-9_=./-]+/"
 
 _EXPRESSION = re.compile(r"\{\{[^{};]+\}\}")
@@ -98,6 +100,16 @@ def number(value: int | str) -> str:
     return checked(str(value) if isinstance(value, int) else value, r"[1-9][0-9]{0,5}", "a count")
 
 
+def day(value: str) -> str:
+    """A day as ``YYYY-MM-DD``, or a Template of one."""
+    return checked(value, DAY, "a day (YYYY-MM-DD)")
+
+
+def literal(text: str) -> str:
+    """A text as SQL writes it, in quotes."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def iso_date(text: str) -> date:
     """A calendar day from exactly ``YYYY-MM-DD``.
 
@@ -105,7 +117,7 @@ def iso_date(text: str) -> date:
         UnsafeValueError: it is written otherwise, or there is no such day.
     """
     try:
-        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text, re.ASCII):
+        if re.fullmatch(DAY, text, re.ASCII):
             return date.fromisoformat(text)
     except ValueError as error:
         raise UnsafeValueError(f"{text!r} is not a day of the calendar: {error}") from error

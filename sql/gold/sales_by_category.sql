@@ -7,6 +7,7 @@ columns:
   transactions:
     type: bigint
     description: Lines sold or taken back
+    minimum: 1
     reconciles_with: count(*)
   units:
     type: bigint
@@ -15,15 +16,16 @@ columns:
   returns:
     type: decimal(18,2)
     description: Amount paid back, in pounds; negative, part of revenue
+    maximum: 0
     reconciles_with: sum(CASE WHEN is_return THEN total_amount END)
   revenue:
     type: decimal(18,2)
     description: Amount sold less amount paid back, in pounds
     reconciles_with: sum(total_amount)
-  products: {type: bigint, description: Distinct products of the day; not additive}
-checks:
-  - {name: returns_not_positive, severity: fail, sql: max(returns) <= 0}
-  - {name: sells_something, severity: fail, sql: min(products) > 0}
+  products:
+    type: bigint
+    description: Distinct products of the day; not additive
+    minimum: 1
 */
 WITH sales AS (
     SELECT

@@ -3,7 +3,7 @@ description: Sales per business day, product and region, over all channels.
 grain: [sale_date, product_id, region]
 columns:
   sale_date: {type: date, description: Business day in the lake's time zone}
-  product_id: {type: string, description: Product sold}
+  product_id: {type: string, description: Product sold, references: products}
   region:
     type: string
     description: Sales region; the country for wholesale; Unknown where no source names one
@@ -15,6 +15,7 @@ columns:
   transactions:
     type: bigint
     description: Lines sold or taken back
+    minimum: 1
     reconciles_with: count(*)
   units:
     type: bigint
@@ -23,13 +24,12 @@ columns:
   returns:
     type: decimal(18,2)
     description: Amount paid back, in pounds; negative, part of revenue
+    maximum: 0
     reconciles_with: sum(CASE WHEN is_return THEN total_amount END)
   revenue:
     type: decimal(18,2)
     description: Amount sold less amount paid back, in pounds
     reconciles_with: sum(total_amount)
-checks:
-  - {name: returns_not_positive, severity: fail, sql: max(returns) <= 0}
 */
 WITH sales AS (
     SELECT

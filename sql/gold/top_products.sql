@@ -6,13 +6,15 @@ columns:
   position:
     type: bigint
     description: From 1; among products of equal revenue the first by product_id
-  product_id: {type: string, description: Product sold}
+    minimum: 1
+    maximum: 10
+  product_id: {type: string, description: Product sold, references: products}
   product_name:
     type: string
     required: false
     description: Name of the product on that day; where names differ the last by alphabet
   category: {type: string, required: false, description: Category of the product on that day}
-  transactions: {type: bigint, description: Lines sold or taken back}
+  transactions: {type: bigint, description: Lines sold or taken back, minimum: 1}
   units: {type: bigint, description: "Pieces sold, less pieces taken back"}
   revenue:
     type: decimal(18,2)
@@ -22,8 +24,7 @@ columns:
     required: false
     description: Revenue as a part of the day's; null on a day whose revenue is zero
 checks:
-  - {name: ten_at_most, severity: fail, sql: max(position) <= 10}
-  - {name: positions_from_one, severity: fail, sql: min(position) = 1}
+  - {name: positions_without_gap, severity: fail, sql: min(position) = 1 AND max(position) = count(*)}
 */
 WITH sales AS (
     SELECT *

@@ -11,12 +11,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from include.lake.catalog import SALES_COLUMNS
 from include.lake.checks import check_names, check_sql
+from include.lake.contracts import load_lake
 from include.lake.marts import Mart, load_marts
+from tests.sql import lake_tables
 
 FOLDER = Path(__file__).parent
 RELEASE = "r20260702_bbbbbbbbbbbb"
+LAKE = load_lake()
 MARTS = {mart.name: mart for mart in load_marts()}
 CASES = sorted(path.parent for path in FOLDER.glob("*/*/input.csv"))
 STAGED = "retail_gold.staged"
@@ -25,10 +27,7 @@ STAGED = "retail_gold.staged"
 @pytest.fixture
 def database() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(config={"threads": 1}) as connection:
-        connection.execute("CREATE SCHEMA retail_silver; CREATE SCHEMA retail_gold")
-        types = {**SALES_COLUMNS, "sale_date": "date", "release": "string"}
-        columns = ", ".join(f'"{name}" {kind}' for name, kind in types.items())
-        connection.execute(f"CREATE TABLE retail_silver.sales ({columns})")
+        lake_tables.create(connection)
         yield connection
 
 
@@ -66,8 +65,9 @@ def test_case(case: Path, database: duckdb.DuckDBPyConnection) -> None:
     found = database.execute(f"SELECT {shown} FROM {STAGED} ORDER BY {order}").fetchall()
     assert [list(row) for row in found] == expected
 
-    results = database.execute(check_sql(mart, STAGED, RELEASE)).fetchall()
-    assert sorted(name for name, _, _, _ in results) == sorted(check_names(mart))
+    days = ("2026-07-01", "2026-07-02")
+    results = database.execute(check_sql(LAKE, mart, STAGED, RELEASE, days)).fetchall()
+    assert {name: severity for name, severity, _, _ in results} == check_names(LAKE, mart)
     assert [row for row in results if row[3] is not True and row[1] == "fail"] == []
 
 
