@@ -27,13 +27,11 @@ from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, TaskGroup, chain
 from pendulum import datetime
 
 from include.lake import checks, contracts, deployment, drift, inputs, layout, marts, releases
-from include.lake.budget import Budget
 from include.lake.restatements import Comparison
 from include.lake.values import Template
 from include.lake.window import resolve
 from retail_lake import operators
 from retail_lake.defaults import dag_defaults, window_params, xcom
-from retail_lake.hooks.run_costs import RunCosts
 from retail_lake.notifications.failure_alert import FailureAlert
 from retail_lake.sensors.delivery import DeliverySensor
 
@@ -46,13 +44,6 @@ RELEASE, BASE = xcom("open_release", "release"), xcom("check_drift", "base_locat
 FIRST, LAST = xcom("open_release", "from_date"), xcom("open_release", "to_date")
 OURS = {"release": RELEASE, **STORE}
 BUILT = {"inputs": xcom("check_drift", "inputs"), "manifest": xcom("bronze_to_silver", "manifest")}
-COSTS = RunCosts(
-    "open_release",
-    rules=Budget(LAKE.costs, STACK.region, statements=2 * len(MARTS) + 2),
-    table=(LAKE.ops_database, "run_costs"),
-    pointer=POINTER,
-    **STORE,
-)
 alert = FailureAlert(STACK.alert_topic_arn, "open_release", LAKE.time_zone)
 
 with DAG(
@@ -64,7 +55,7 @@ with DAG(
     dagrun_timeout=timedelta(hours=20),
     tags=["retail", "daily"],
     params=window_params(),
-    **dag_defaults(alert, costs=COSTS),
+    **dag_defaults(alert),
 ):
     opened = operators.OpenReleaseOperator(
         task_id="open_release",
