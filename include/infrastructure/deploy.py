@@ -22,7 +22,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from include.infrastructure import bundle, classifiers, stack, tables
+from include.infrastructure import bundle, classifiers, rulesets, stack, tables
 from include.infrastructure.bundle import DEPLOYMENT, ROOT, BundleError
 from include.infrastructure.stack import DeploymentError, Say
 from include.infrastructure.upload import upload
@@ -114,6 +114,7 @@ def deploy(
     glue = _client(session, "glue")
     tables.apply_tables(glue, s3, wanted, say)
     classifiers.apply_classifiers(glue, outputs["CrawlerName"], lake, say)
+    rulesets.apply_rulesets(glue, name, lake, lake_marts, say)
     views = catalog.views(lake, lake_marts)
     tables.apply_views(_client(session, "athena"), views, outputs["PipelineWorkgroup"], say)
     return outputs
