@@ -5,7 +5,9 @@ bronze, checks that what arrived is as agreed, builds silver with one Glue job, 
 gold with Athena, and publishes everything at once: readers see the old or the new state, no mix.
 
 **When.** Every day at 05:00 in the lake's time zone, for the business day before. For other days
-give `from_date` and, for a range, `to_date` (one run), or make a backfill (a run per day).
+give `from_date` and, for a range, `to_date` (one run), or make a backfill (a run per day). With
+`review` everything is built, then a person sees what would change and approves or rejects it in
+the UI (the task's Required Actions); rejected, nothing is published and `publish` is skipped.
 
 **When it fails**, the alert has the cause and the log. Clearing is always safe. After a change of
 data, contract or code, clear the run from `open_release`: it then builds a new release.
@@ -17,23 +19,24 @@ data, contract or code, clear the run from `open_release`: it then builds a new 
 | `take_turn` waits | Another run builds. If that one was stopped by hand, clear its `give_turn`. |
 | `bronze_to_silver` | Clear it. A Glue run that is still active is taken over or stopped. |
 | `check_<mart>` | The message names the checks and what they saw. Nothing was published. |
+| `review` waits | Read what would change, then approve or reject. Unanswered is rejected in 12 h. |
 | `publish` | Superseded: another run published what this one builds on. Clear `open_release`. |
 """
 
 from datetime import timedelta
 from functools import partial
 
-from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, TaskGroup, chain
+from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, chain
 from pendulum import datetime
 
 from include.lake import checks, contracts, deployment, drift, inputs, layout, marts, releases
 from include.lake.restatements import Comparison
+from include.lake.review import body
 from include.lake.values import Template
 from include.lake.window import resolve
 from retail_lake import operators
-from retail_lake.defaults import dag_defaults, window_params, xcom
+from retail_lake.defaults import dag_defaults, review_param, window_params, xcom
 from retail_lake.notifications.failure_alert import FailureAlert
-from retail_lake.sensors.delivery import DeliverySensor
 
 LAKE, MARTS, STACK = contracts.load_lake(), marts.load_marts(), deployment.load()
 POINTER = (LAKE.ops_database, "published")
@@ -54,7 +57,7 @@ with DAG(
     max_active_runs=4,  # a day that waits for its files must not hold up the others
     dagrun_timeout=timedelta(hours=20),
     tags=["retail", "daily"],
-    params=window_params(),
+    params={**window_params(), **review_param()},
     **dag_defaults(alert),
 ):
     opened = operators.OpenReleaseOperator(
@@ -64,20 +67,14 @@ with DAG(
         datasets=[each.dataset for each in LAKE.contracts],
         **STORE,
     )
-    with TaskGroup("ingest") as ingest:
-        for each in LAKE.contracts:
-            if each.source.kind == "s3_drop":
-                markers = opened.output[f"markers_{each.dataset}"]
-                DeliverySensor(task_id=f"wait_{each.dataset}", bucket_key=markers)
-            else:
-                operators.EXTRACTS[each.source.kind](
-                    task_id=f"extract_{each.dataset}",
-                    secret_id=STACK.secret_id(str(each.source.secret)),
-                    contract=each,
-                    days=opened.output["days"],
-                    time_zone=LAKE.time_zone,
-                    **STORE,
-                )
+    ingest = operators.IngestTaskGroup(
+        "ingest",
+        LAKE.contracts,
+        opened=opened,
+        secret_id=STACK.secret_id,
+        time_zone=LAKE.time_zone,
+        **STORE,
+    )
     crawl = operators.ReleaseCrawlerOperator(task_id="crawl_bronze", crawler=STACK.crawler_name)
     lease = layout.uri(STACK.lake_bucket, layout.TURN_KEY)
     turn = operators.TakeTurnOperator(task_id="take_turn", lease=lease)
@@ -113,8 +110,18 @@ with DAG(
     restate = operators.RestatementsOperator(
         task_id="restatements", rules=Comparison(LAKE, MARTS), **staging, **ATHENA
     )
+    review = operators.ReviewOperator(
+        task_id="review",
+        body_of=body,
+        inputs=BUILT["inputs"],
+        release=RELEASE,
+        days=(FIRST, LAST),
+        lease=lease,
+        alert_topic=STACK.alert_topic_arn,
+    )
     publish = operators.PublishOperator(
         task_id="publish",
+        trigger_rule="none_failed",  # the review is skipped unless it was asked for
         books={"restatements": restate.output["days"]},
         pointer=POINTER,
         rules=releases,
@@ -131,4 +138,4 @@ with DAG(
         **ATHENA,
     )
     done = operators.GiveTurnOperator(task_id="give_turn", lease=lease).as_teardown(setups=turn)
-    chain(opened, ingest, crawl, turn, gate, job, gold, restate, publish, [report, done])
+    chain(opened, ingest, crawl, turn, gate, job, gold, restate, review, publish, [report, done])

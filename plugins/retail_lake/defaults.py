@@ -53,3 +53,9 @@ def window_params(
         name: Param(None, type=["null", "string"], format="date", description=text)
         for name, text in texts.items()
     }
+
+
+def review_param() -> dict[str, Param]:
+    """Return the parameter that makes a run wait for a person's approval."""
+    text = "Ask a person, who sees what would change, before anything is published"
+    return {"review": Param(False, type="boolean", description=text)}

@@ -14,6 +14,7 @@ _MODULES = {
     "FindQuarantinedOperator": "replay",
     "GiveTurnOperator": "turns",
     "HousekeepingOperator": "housekeeping",
+    "IngestTaskGroup": "ingest",
     "ListVersionsOperator": "rollback",
     "MartsTaskGroup": "marts",
     "OpenReleaseOperator": "open_release",
@@ -28,6 +29,7 @@ _MODULES = {
     "ReportOperator": "report",
     "RestatementsOperator": "restatements",
     "RestApiToS3JsonLinesOperator": "rest_extract",
+    "ReviewOperator": "review",
     "RollbackOperator": "rollback",
     "TakeTurnOperator": "turns",
 }

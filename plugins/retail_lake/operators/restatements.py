@@ -25,11 +25,16 @@ class RestatementRules(Protocol):
         release: str,
         window: tuple[date, date],
         /,
+        *,
+        unseen: bool,
     ) -> str | None:
-        """Return the query for what a release changes; None if nothing of it was published."""
+        """Return the query for what a release changes; None if there is nothing to compare."""
 
     def documents(self, rows: Any, /) -> Mapping[date, Sequence[Mapping[str, Any]]]:
         """Return the rows to keep by business day, from those of the query."""
+
+    def totals(self, rows: Any, /) -> Sequence[Mapping[str, Any]]:
+        """Return what becomes of each mart's business day, from the rows of the query."""
 
 
 class RestatementsLayout(Protocol):
@@ -45,6 +50,9 @@ class RestatementsOperator(ReleaseAthenaOperator):
     One query over the business days that readers have seen, and none if there are no such days.
     The rows are registered under the release; readers see them when the release is published. The
     same release makes the same rows, so a second execution changes nothing.
+
+    In a run whose parameter `review` is set, the same query also counts the days that nobody has
+    seen yet, and the totals of all days are put beside the input list, for the review.
 
     Args:
         release: the release's id (templated).
@@ -101,8 +109,10 @@ class RestatementsOperator(ReleaseAthenaOperator):
             [date.fromisoformat(day) for day in affected],
             self.release,
             (date.fromisoformat(days["from"]), date.fromisoformat(days["to"])),
+            unseen=bool(context["params"].get("review")),
         )
         if query is None:
+            self._keep_totals(context, [])
             self.log.info("None of the days of %s has been published before", self.release)
             context["ti"].xcom_push(key="days", value=[])
             return {"bytes_scanned": 0, "milliseconds": 0, "restated": {}}
@@ -112,7 +122,9 @@ class RestatementsOperator(ReleaseAthenaOperator):
     def result(self, context: Any, execution: dict[str, Any]) -> dict[str, Any]:
         """Keep the rows and return what `execute` promises."""
         facts = super().result(context, execution)
-        found = self.rules.documents(self.rows(execution))
+        compared = self.rows(execution)
+        self._keep_totals(context, compared)
+        found = self.rules.documents(compared)
         documents = DocumentsHook(aws_conn_id=self.aws_conn_id)
         partitions = []
         for day, rows in found.items():
@@ -126,3 +138,14 @@ class RestatementsOperator(ReleaseAthenaOperator):
         self.log.info("%s restates: %s", self.release, restated or "nothing")
         context["ti"].xcom_push(key="days", value=list(restated))
         return {**facts, "restated": restated}
+
+    def _keep_totals(self, context: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+        if context["params"].get("review"):
+            document = {"release": self.release, "changes": list(self.rules.totals(rows))}
+            documents = DocumentsHook(aws_conn_id=self.aws_conn_id)
+            documents.write_document(changes_address(self.inputs), document)
+
+
+def changes_address(inputs: str) -> str:
+    """Return where the totals for a review lie, by the address of the release's input list."""
+    return f"{inputs.rpartition('/')[0]}/changes.json"

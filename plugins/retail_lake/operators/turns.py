@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
 
 from retail_lake.hooks.documents import DocumentsHook
-from retail_lake.hooks.lease import Lease
+from retail_lake.hooks.lease import Held, Lease
 from retail_lake.triggers.turn import LeaseFreeTrigger
+
+TURN_LASTS = timedelta(hours=6)
+LONGEST_WAIT = timedelta(hours=18)
+POLL_SECONDS = 5.0
 
 
 class TakeTurnOperator(AwsBaseOperator[DocumentsHook]):
@@ -31,9 +35,9 @@ class TakeTurnOperator(AwsBaseOperator[DocumentsHook]):
         self,
         *,
         lease: str,
-        lasts: timedelta = timedelta(hours=6),
-        longest_wait: timedelta = timedelta(hours=18),
-        poll_interval: float = 5,
+        lasts: timedelta = TURN_LASTS,
+        longest_wait: timedelta = LONGEST_WAIT,
+        poll_interval: float = POLL_SECONDS,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -52,11 +56,13 @@ class TakeTurnOperator(AwsBaseOperator[DocumentsHook]):
         other = Lease(self.hook, self.lease).take(holder, self.lasts)
         if other is None:
             return {"holder": holder}
-        self.log.info("It is the turn of %s, until %s at the latest", other.holder, other.until)
-        self.defer(
-            trigger=LeaseFreeTrigger(self.lease, holder, self.poll_interval, self.aws_conn_id),
+        wait_for_turn(
+            self,
+            context,
+            other,
             method_name="execute_complete",
-            timeout=self.longest_wait,
+            poll_interval=self.poll_interval,
+            longest_wait=self.longest_wait,
         )
 
     def execute_complete(self, context: Any, event: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -82,7 +88,29 @@ class GiveTurnOperator(AwsBaseOperator[DocumentsHook]):
         """Give it back."""
         holder = holder_of(context)
         if not Lease(self.hook, self.lease).give_back(holder):
-            self.log.warning("%s did not have the turn any more: it had run out", holder)
+            self.log.info("%s had given the turn back already, or it had run out", holder)
+
+
+def wait_for_turn(
+    operator: Any,
+    context: Any,
+    other: Held,
+    *,
+    method_name: str,
+    kwargs: dict[str, Any] | None = None,
+    poll_interval: float = POLL_SECONDS,
+    longest_wait: timedelta = LONGEST_WAIT,
+) -> NoReturn:
+    """Defer an operator that has a `lease` until the other holder's turn is over."""
+    operator.log.info("It is the turn of %s, until %s at the latest", other.holder, other.until)
+    holder = holder_of(context)
+    operator.defer(
+        trigger=LeaseFreeTrigger(operator.lease, holder, poll_interval, operator.aws_conn_id),
+        method_name=method_name,
+        kwargs=kwargs,
+        timeout=longest_wait,
+    )
+    raise AssertionError("defer() does not return")
 
 
 def holder_of(context: Any) -> str:

@@ -38,6 +38,7 @@ TASKS = {
     *(f"gold.build_{mart}" for mart in MARTS),
     *(f"gold.check_{mart}" for mart in MARTS),
     "restatements",
+    "review",
     "publish",
     "report",
     "give_turn",
@@ -69,7 +70,9 @@ def test_order(dag: Any) -> None:
     assert all(before(f"gold.build_{mart}") == {"bronze_to_silver"} for mart in MARTS)
     assert all(before(f"gold.check_{mart}") == {f"gold.build_{mart}"} for mart in MARTS)
     assert before("restatements") == {f"gold.check_{mart}" for mart in MARTS}
-    assert before("publish") == {"restatements"}
+    assert before("review") == {"restatements"}
+    assert before("publish") == {"restatements", "review"}
+    assert dag.get_task("publish").trigger_rule == "none_failed", "without a review it is skipped"
     assert before("report") == {"publish"}
     # Whatever becomes of the run, the next one gets its turn.
     assert before("give_turn") == {"publish", "take_turn"}
@@ -94,9 +97,9 @@ def test_explains_itself(dag: Any) -> None:
 
 
 def test_form_takes_dates_or_nothing(dag: Any) -> None:
-    assert set(dag.params) == {"from_date", "to_date"}
+    assert dict(dag.params) == {"from_date": None, "to_date": None, "review": False}
     dag.params.validate()
-    for name in dag.params:
+    for name in ("from_date", "to_date"):
         schema = dag.params.get_param(name).schema
         assert schema["type"] == ["null", "string"]
         assert schema["format"] == "date"
@@ -144,6 +147,13 @@ def test_names_come_from_the_deployment(dag: Any) -> None:
 def test_publishes_assets(dag: Any) -> None:
     names = {asset.name for asset in dag.get_task("publish").outlets}
     assert names == {f"sales_analytics.{mart}" for mart in MARTS}
+
+
+def test_a_review_that_nobody_answers_publishes_nothing(dag: Any) -> None:
+    review = dag.get_task("review")
+    assert review.defaults == ["Reject"]
+    assert review.response_timeout < dag.dagrun_timeout
+    assert not review.fail_on_reject
 
 
 def test_never_uses_ds(dag: Any) -> None:

@@ -30,6 +30,7 @@ FILES = {
 }
 PARQUET = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
 JSON_LINES = "org.openx.data.jsonserde.JsonSerDe"
+TOLD = ("old_rows", "new_rows", "old_revenue", "new_revenue", "changed")
 ARROW = {"string": pa.string(), "bigint": pa.int64(), "decimal(18,2)": pa.decimal128(18, 2)}
 
 
@@ -92,7 +93,7 @@ class Shop:
         self.world.put("ops/published/base/pointer.jsonl", text.encode())
         return f"s3://{self.world.bucket}/ops/published/base/"
 
-    def compare(self, base: str, *affected: date) -> dict[str, Any]:
+    def compare(self, base: str, *affected: date, review: bool = False) -> dict[str, Any]:
         days = [str(day) for day in affected]
         window = {"window": {"from": str(SECOND), "to": str(SECOND)}}
         operator = RestatementsOperator(
@@ -108,8 +109,17 @@ class Shop:
             database=self.world.database,
             workgroup=self.workgroup,
         )
-        found: dict[str, Any] = complete(operator, self.world.context)
+        context = {**self.world.context, "params": {"review": review}}
+        found: dict[str, Any] = complete(operator, context)
         return found
+
+    def changes(self) -> dict[tuple[str, str], tuple[Any, ...]]:
+        """What a review is told, by mart and day: rows, revenue, rows that differ."""
+        listed = json.loads(self.world.read("changes.json"))["changes"]
+        return {
+            (one.pop("mart"), one.pop("sale_date")): tuple(one[name] for name in TOLD)
+            for one in listed
+        }
 
     def query(self, columns: str) -> list[list[str | None]]:
         """What Athena reads of the restatements."""
@@ -219,3 +229,32 @@ def test_only_the_partitions_concerned_are_named() -> None:
     assert sql is not None
     assert f"(release = '{OLD}' AND sale_date IN (DATE '2025-03-01'))" in sql
     assert release(7) not in sql
+
+
+def test_a_review_is_told_of_every_day_and_readers_of_what_they_had_seen(shop: Shop) -> None:
+    shop.rows("daily_sales", FIRST, ("store", 5, 4, "50.00"), ("web", 3, 3, "30.10"), by=OLD)
+    shop.rows("daily_sales", SECOND, ("web", 1, 1, "10.00"), by=OLD)
+    shop.rows("staged", FIRST, ("store", 5, 4, "50.00"), ("web", 4, 3, "35.20"))
+    shop.rows("staged", SECOND, ("web", 1, 1, "10.00"))
+    shop.rows("staged", THIRD, ("store", 1, 1, "0.50"), ("web", 9, 9, "90.00"))
+    shop.sold(FIRST, (FILES[FIRST], SECOND))
+    result = shop.compare(shop.publish(FIRST, SECOND), FIRST, SECOND, THIRD, review=True)
+    assert shop.changes() == {
+        ("daily_sales", str(FIRST)): (2, 2, "80.10", "85.20", 1),
+        ("daily_sales", str(SECOND)): (1, 1, "10.00", "10.00", 0),
+        ("daily_sales", str(THIRD)): (0, 2, None, "90.50", 2),
+    }
+    assert result["restated"] == {str(FIRST): 4}, "nobody had seen the third day"
+
+
+def test_a_review_of_a_day_that_loses_all_rows(shop: Shop) -> None:
+    shop.rows("daily_sales", FIRST, ("store", 5, 4, "50.00"), ("web", 3, 3, "30.10"), by=OLD)
+    shop.rows("staged", SECOND, ("web", 1, 1, "7.00"))
+    shop.compare(shop.publish(FIRST), FIRST, review=True)
+    assert shop.changes() == {("daily_sales", str(FIRST)): (2, 0, "80.10", None, 2)}
+
+
+def test_a_review_before_anything_was_published(shop: Shop) -> None:
+    shop.rows("staged", FIRST, ("web", 3, 3, "30.10"))
+    assert shop.compare(shop.publish(), FIRST, review=True)["restated"] == {}
+    assert shop.changes() == {("daily_sales", str(FIRST)): (0, 1, None, "30.10", 1)}
