@@ -2,7 +2,7 @@
 
 The dialect is engine version 3 (Trino), translated by sqlglot and made to mean the same; what
 cannot be made to mean the same is refused with NOT_SUPPORTED rather than computed differently.
-Work groups, named queries, prepared statements and data catalogs are MiniStack's.
+The settings of work groups, named queries, prepared statements and data catalogs are MiniStack's.
 
 DataScannedInBytes is what came from S3 for the query, to the byte: the files' data, and the footers
 of Parquet files (at least 16 KiB each), which AWS does not bill.
@@ -33,4 +33,5 @@ def actions(context: Context) -> dict[str, Handler]:
         "AmazonAthena.GetQueryResults": service.results,
         "AmazonAthena.GetQueryRuntimeStatistics": service.statistics,
         "AmazonAthena.StopQueryExecution": service.stop,
+        "AmazonAthena.GetWorkGroup": service.work_group,
     }

@@ -1,22 +1,20 @@
 """Reads files as their table declares them: Parquet, JSON lines, CSV and other delimited text."""
 
-import csv
-import gzip
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO, cast
-from urllib.parse import urlsplit
+from typing import Any
 
 from include.local_aws.athena.copies import copies
+from include.local_aws.athena.delimited import lazy_simple, open_csv, parsed, serde_of
 from include.local_aws.athena.engine import Engine
 from include.local_aws.athena.errors import QueryError, not_supported
 from include.local_aws.athena.files import File
 from include.local_aws.athena.relations import Table
 from include.local_aws.athena.types import (
     INTEGERS,
-    Column,
     decimal_of,
+    listed,
     literal,
     quoted,
     split_top,
@@ -31,8 +29,6 @@ LIBRARIES = {
     "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe": "text",
     "org.apache.hadoop.hive.serde2.OpenCSVSerde": "csv",
 }
-NO_SEPARATOR = "\x01\x02\x03\x04"
-"""Never in a text file: a line read with it comes back whole."""
 
 
 def format_of(table: Table) -> str:
@@ -41,14 +37,10 @@ def format_of(table: Table) -> str:
     Raises:
         QueryError: the table's SerDe is none of those.
     """
-    library = _serde(table).get("SerializationLibrary", "")
+    library = serde_of(table).get("SerializationLibrary", "")
     if library not in LIBRARIES:
         raise not_supported(f"the SerDe '{library}' of {table.qualified}")
     return LIBRARIES[library]
-
-
-def _serde(table: Table) -> dict[str, Any]:
-    return (table.glue.get("StorageDescriptor") or {}).get("SerdeInfo") or {}
 
 
 def relation(
@@ -63,18 +55,14 @@ def relation(
         paths = copies(engine, s3, files, scratch)
         return _json(engine, table, paths), paths
     if kind == "text":
-        return _text(table, urls), urls
-    return _open_csv(engine, s3, table, files, scratch)
-
-
-def _list(urls: Sequence[str]) -> str:
-    return "[" + ", ".join(literal(url) for url in urls) + "]"
+        return lazy_simple(table, urls), urls
+    return open_csv(engine, s3, table, files, scratch)
 
 
 def _parquet(engine: Engine, table: Table, urls: Sequence[str]) -> str:
     """Columns by name, absent ones NULL; types must be those of the catalog or widen to them."""
     read = (
-        f"read_parquet({_list(urls)}, union_by_name = true, hive_partitioning = false,"
+        f"read_parquet({listed(urls)}, union_by_name = true, hive_partitioning = false,"
         " filename = '_path')"
     )
     present = {c.name.lower(): c for c in engine.columns(f"SELECT * FROM {read}")}
@@ -126,10 +114,10 @@ def readable(stored: str, declared: str) -> bool:
 
 def _json(engine: Engine, table: Table, urls: Sequence[str]) -> str:
     """One object a line; keys in any case, as the JSON SerDes take them."""
-    parameters = _serde(table).get("Parameters") or {}
+    parameters = serde_of(table).get("Parameters") or {}
     lenient = str(parameters.get("ignore.malformed.json", "false")).lower() == "true"
     options = f"format = 'newline_delimited', ignore_errors = {str(lenient).lower()}"
-    objects = f"read_json_objects({_list(urls)}, {options}, filename = '_path')"
+    objects = f"read_json_objects({listed(urls)}, {options}, filename = '_path')"
     spellings = _spellings(engine, table, objects)
     mapped = {
         name.removeprefix("mapping.").lower(): key
@@ -157,7 +145,7 @@ def _json(engine: Engine, table: Table, urls: Sequence[str]) -> str:
             value = parsed(value, column, table)
         items.append(f"CAST({value} AS {column.type}) AS {quoted(column.name)}")
     declared = ", ".join(wanted) or "'_nothing': 'VARCHAR'"
-    typed = f"read_json({_list(urls)}, {options}, columns = {{{declared}}}, filename = '_path')"
+    typed = f"read_json({listed(urls)}, {options}, columns = {{{declared}}}, filename = '_path')"
     return f"(SELECT {', '.join([*items, '_path'])} FROM {objects if several else typed})"
 
 
@@ -190,102 +178,3 @@ def _refuse_upper_case(structure: Any, place: str) -> None:
             if key != key.lower():
                 raise not_supported(f"the upper-case key '{key}' inside a struct, in {place}")
             _refuse_upper_case(inside, f"{place}.{key}")
-
-
-def parsed(value: str, column: Column, table: Table) -> str:
-    """SQL that reads text as the column's type, or fails naming column and value."""
-    if column.type == "VARCHAR":
-        return value
-    if "[" in column.type or "(" in column.type.replace("DECIMAL(", ""):
-        raise not_supported(f"a {column.type.lower()} in the text table {table.qualified}")
-    bad = (
-        f"'HIVE_BAD_DATA: Error parsing field value ''' || {value} || ''' for field "
-        f"{column.name} of {table.qualified} as {column.type.lower()}'"
-    )
-    strict = f"TRY_CAST({value} AS {column.type}) IS NOT NULL"
-    if column.type in INTEGERS:
-        strict += f" AND regexp_full_match({value}, '\\s*[+-]?[0-9]+\\s*')"
-    return (
-        f"CAST(CASE WHEN {value} IS NULL OR ({strict}) THEN {value} "
-        f"ELSE CAST(CAST({bad} AS TINYINT) AS VARCHAR) END AS {column.type})"
-    )
-
-
-def _skipped(table: Table) -> int:
-    return int((table.glue.get("Parameters") or {}).get("skip.header.line.count", 0))
-
-
-def _text(table: Table, urls: Sequence[str]) -> str:
-    """LazySimpleSerDe: fields between separators, never quoted; backslash-N is NULL."""
-    parameters = _serde(table).get("Parameters") or {}
-    separator = parameters.get("field.delim") or parameters.get("serialization.format") or "\x01"
-    separator = {"1": "\x01", "\\t": "\t"}.get(separator, separator)
-    null = parameters.get("serialization.null.format", "\\N")
-    if parameters.get("escape.delim"):
-        raise not_supported(f"ESCAPED BY of {table.qualified}")
-    read = (
-        f"read_csv({_list(urls)}, columns = {{'line': 'VARCHAR'}}, delim = {literal(NO_SEPARATOR)},"
-        f" quote = '', escape = '', header = false, skip = {_skipped(table)}, auto_detect = false,"
-        " filename = '_path')"
-    )
-    items = []
-    for position, column in enumerate(table.columns, 1):
-        field = f"nullif(fields[{position}], {literal(null)})"
-        if column.type != "VARCHAR":
-            field = f"nullif({field}, '')"
-        items.append(f"{parsed(field, column, table)} AS {quoted(column.name)}")
-    fields = f"string_split(coalesce(line, ''), {literal(separator)}) AS fields"
-    return f"(SELECT {', '.join([*items, '_path'])} FROM (SELECT {fields}, _path FROM {read}))"
-
-
-def _open_csv(
-    engine: Engine, s3: Any, table: Table, files: Sequence[File], scratch: Path
-) -> tuple[str, list[str]]:
-    """OpenCSVSerde: line by line, quoted; decoded here to plain CSV files on disk."""
-    parameters = _serde(table).get("Parameters") or {}
-    dialect = {
-        "delimiter": parameters.get("separatorChar", ","),
-        "quotechar": parameters.get("quoteChar", '"'),
-        "escapechar": parameters.get("escapeChar", "\\"),
-    }
-    scratch.mkdir(parents=True)
-    paths = []
-    for number, file in enumerate(files):
-        url = urlsplit(file.url)
-        body = s3.get_object(Bucket=url.netloc, Key=url.path[1:])["Body"]
-        lines = gzip.GzipFile(fileobj=body) if file.url.endswith(".gz") else body.iter_lines()
-        path = scratch / f"{number}.csv"
-        with path.open("w", encoding="utf-8", newline="") as target:
-            _decode(lines, target, dialect, _skipped(table), len(table.columns))
-        paths.append(str(path))
-        engine.bytes_scanned += file.size
-    names = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(table.columns)))
-    read = (
-        f"read_csv({_list(paths)}, columns = {{{names}}}, delim = ',', quote = '\"',"
-        " escape = '\"', header = false, auto_detect = false, nullstr = '', "
-        "allow_quoted_nulls = false, filename = '_path')"
-    )
-    items = [
-        f"{_open_csv_value(f'c{i}', column, table)} AS {quoted(column.name)}"
-        for i, column in enumerate(table.columns)
-    ]
-    return f"(SELECT {', '.join([*items, '_path'])} FROM {read})", paths
-
-
-def _open_csv_value(value: str, column: Column, table: Table) -> str:
-    if column.type in {"DATE", "TIMESTAMP"}:
-        raise not_supported(f"a {column.type.lower()} in the OpenCSVSerde table {table.qualified}")
-    return parsed(value, column, table)
-
-
-def _decode(
-    lines: Iterable[bytes], target: TextIO, dialect: dict[str, str], skip: int, width: int
-) -> None:
-    """Rewrite a file of OpenCSVSerde as CSV where every value is quoted and NULL is empty."""
-    for number, raw in enumerate(lines):
-        if number < skip:
-            continue
-        line = raw.decode("utf-8", "replace").rstrip("\r\n")
-        fields = next(csv.reader([line], **cast(Any, dialect)), [""])[:width]
-        quoted_fields = ['"' + field.replace('"', '""') + '"' for field in fields]
-        target.write(",".join(quoted_fields + [""] * (width - len(fields))) + "\n")

@@ -73,6 +73,8 @@ def insert(session: Session) -> Outcome:
     form = {"text": "textfile"}.get(format_of(table), format_of(table))
     if form not in writing.CODECS:
         raise not_supported(f"INSERT INTO a table of the SerDe of {table.qualified}")
+    if storage.get("BucketColumns"):
+        raise not_supported(f"INSERT INTO the bucketed table {table.qualified}, nor on AWS")
     bucket, prefix = split_location(storage["Location"])
     serde = (storage.get("SerdeInfo") or {}).get("Parameters") or {}
     codec = str(parameters.get(f"{form}.compression", "GZIP")).upper()

@@ -19,7 +19,7 @@ from include.local_aws.athena.statements import Statement, classify
 from include.local_aws.athena.types import split_top
 from include.local_aws.front.context import AwsError
 
-WORD = r"(?P<name>[\w@:]+)"
+WORD = r"(?P<quote>\"?)(?P<name>[\w@:]+)(?P=quote)"
 EXECUTE = re.compile(rf"EXECUTE\s+{WORD}(?:\s+USING\s+(?P<using>.*))?", re.IGNORECASE | re.DOTALL)
 PREPARABLE = {"select", "insert", "create_table_as", "unload"}
 

@@ -14,18 +14,14 @@ from include.local_aws.athena.runner import Runner
 from include.local_aws.athena.statements import classify
 from include.local_aws.athena.store import UNFINISHED, Store
 from include.local_aws.athena.types import Column, result_column
-from include.local_aws.front.context import AwsError, Context
+from include.local_aws.athena.work_groups import ENGINE, PRIMARY, invalid, work_group
+from include.local_aws.front.context import Context
 
 MAX_QUERY_BYTES = 262_144
 MAX_ROWS = 1000
 MAX_PARAMETER = 1024
 MAX_IDS = 50
 PLACE = re.compile(r"^s3://[^/]+(/.*)?$")
-
-
-def invalid(message: str) -> AwsError:
-    """Make the refusal of a bad request."""
-    return AwsError("InvalidRequestException", message)
 
 
 class Service:
@@ -53,11 +49,10 @@ class Service:
         token = request.get("ClientRequestToken")
         if token is not None and not 32 <= len(token) <= 128:
             raise invalid("ClientRequestToken must have 32 to 128 characters")
-        name = request.get("WorkGroup") or "primary"
-        group = self._work_group(name)
-        configuration = group.get("Configuration") or {}
-        enforced = bool(configuration.get("EnforceWorkGroupConfiguration"))
-        results = dict(configuration.get("ResultConfiguration") or {})
+        name = request.get("WorkGroup") or PRIMARY
+        configuration = self._work_group(name)["Configuration"]
+        enforced = bool(configuration["EnforceWorkGroupConfiguration"])
+        results = dict(configuration["ResultConfiguration"])
         if not enforced:
             results = {**results, **(request.get("ResultConfiguration") or {})}
         output = results.get("OutputLocation")
@@ -83,16 +78,13 @@ class Service:
             "SubstatementType": statement.subtype,
             "ResultConfiguration": {**results, "OutputLocation": f"{folder}{identity}.{extension}"},
             "QueryExecutionContext": {
-                "Database": place.get("Database") or "default",
+                "Database": str(place.get("Database") or "default").strip("`"),
                 "Catalog": catalog.lower(),
             },
             "Status": {"State": "QUEUED", "SubmissionDateTime": time.time()},
             "Statistics": {"EngineExecutionTimeInMillis": 0, "DataScannedInBytes": 0},
             "WorkGroup": name,
-            "EngineVersion": {
-                "SelectedEngineVersion": "AUTO",
-                "EffectiveEngineVersion": "Athena engine version 3",
-            },
+            "EngineVersion": ENGINE,
         }
         if parameters:
             execution["ExecutionParameters"] = parameters
@@ -123,12 +115,8 @@ class Service:
         return {"QueryExecutionId": identity}
 
     def _work_group(self, name: str) -> dict[str, Any]:
-        """Read a work group from MiniStack, which keeps them."""
-        try:
-            group = self._context.forward("AmazonAthena.GetWorkGroup", {"WorkGroup": name})
-        except AwsError as error:
-            raise invalid(f"WorkGroup {name} is not found.") from error
-        found: dict[str, Any] = group["WorkGroup"]
+        """Give a work group that queries may run in."""
+        found = work_group(self._context, name)
         if found.get("State") == "DISABLED":
             raise invalid(f"WorkGroup {name} is disabled.")
         return found
@@ -162,9 +150,13 @@ class Service:
                 })  # fmt: skip
         return {"QueryExecutions": found, "UnprocessedQueryExecutionIds": missing}
 
+    def work_group(self, request: dict[str, Any]) -> dict[str, Any]:
+        """GetWorkGroup."""
+        return {"WorkGroup": work_group(self._context, request.get("WorkGroup") or PRIMARY)}
+
     def list(self, request: dict[str, Any]) -> dict[str, Any]:
         """ListQueryExecutions, newest first."""
-        name = request.get("WorkGroup") or "primary"
+        name = request.get("WorkGroup") or PRIMARY
         self._work_group(name)
         identities = self._store.ids(name)
         start = _offset(request)

@@ -88,7 +88,8 @@ def describe(session: Session) -> Outcome:
     if isinstance(relation, Table) and relation.keys:
         lines += ["\t\t", "# Partition Information\t\t", "# col_name\tdata_type\tcomment", "\t\t"]
         lines += lines[len(described) - len(relation.keys) : len(described)]
-    return text_outcome(session, lines, ["col_name\tdata_type\tcomment"])
+    # three columns, and each row is one value with tabs in it: so it is on AWS (PyAthenaJDBC#26)
+    return text_outcome(session, lines, ["col_name", "data_type", "comment"])
 
 
 def partitions(session: Session) -> Outcome:

@@ -27,7 +27,11 @@ def properties_of(node: exp.Expr) -> dict[str, Any]:
         elif isinstance(item, exp.WithDataProperty):
             found["no_data"] = bool(item.args.get("no"))
         elif isinstance(item, exp.Property):
-            found[item.this.name.lower()] = item.args["value"].name
+            value = item.args["value"]
+            many = isinstance(value, exp.Array)
+            found[item.this.name.lower()] = (
+                tuple(e.name.lower() for e in value.expressions) if many else value.name
+            )
         else:
             raise not_supported(f"the property {item.sql('athena')} in CREATE TABLE AS")
     return found
@@ -53,6 +57,10 @@ def create_table_as(session: Session) -> Outcome:
     translation, columns = prepare(session, tree.expression)
     columns = [Column(c.name.lower(), c.type) for c in columns]
     check_columns(columns, layout.keys)
+    data = {column.name for column in columns} - {*layout.keys}
+    if missing := [name for name in layout.buckets if name not in data]:
+        text = f"Bucketing columns {missing} are not data columns of the query"
+        raise QueryError("INVALID_TABLE_PROPERTY", text)
     no_data = properties_of(tree).get("no_data", False)
     sql = f"SELECT * FROM ({translation.sql}) LIMIT 0" if no_data else translation.sql
     rows = writing.materialise(session.engine, sql, columns)
@@ -84,7 +92,8 @@ def create_table_as(session: Session) -> Outcome:
 def _layout(session: Session, properties: dict[str, Any]) -> writing.Layout:
     """Decide format, compression and place of a CTAS."""
     known = {"format", "write_compression", "parquet_compression", "compression_level",
-             "external_location", "partitioned_by", "field_delimiter", "no_data"}  # fmt: skip
+             "external_location", "partitioned_by", "field_delimiter", "no_data",
+             "bucketed_by", "bucket_count"}  # fmt: skip
     for key in properties:
         if key not in known:
             raise not_supported(f"the property {key} in CREATE TABLE AS")
@@ -113,7 +122,24 @@ def _layout(session: Session, properties: dict[str, Any]) -> writing.Layout:
         int(level) if level else None,
         tuple(properties.get("partitioned_by", ())),
         properties.get("field_delimiter", "\x01"),
+        *_buckets(properties),
     )
+
+
+def _buckets(properties: dict[str, Any]) -> tuple[tuple[str, ...], int]:
+    """Read bucketed_by and bucket_count, of which a CTAS gives both or neither.
+
+    Raises:
+        QueryError: INVALID_TABLE_PROPERTY.
+    """
+    columns, count = (
+        tuple(properties.get("bucketed_by", ())),
+        int(properties.get("bucket_count", 0)),
+    )
+    if bool(columns) != (count > 0):
+        text = "bucketed_by and bucket_count are given together, bucket_count is greater than 0"
+        raise QueryError("INVALID_TABLE_PROPERTY", text)
+    return columns, max(count, 1)
 
 
 def check_columns(columns: list[Column], keys: tuple[str, ...]) -> None:

@@ -5,7 +5,7 @@ the one used inside the engine.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from include.local_aws.athena.errors import QueryError, not_supported
@@ -179,3 +179,8 @@ def quoted(name: str) -> str:
 def literal(text: str) -> str:
     """Quote a string literal for DuckDB."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def listed(texts: Iterable[str]) -> str:
+    """Write texts as a list of DuckDB."""
+    return "[" + ", ".join(literal(text) for text in texts) + "]"

@@ -52,6 +52,9 @@ class Layout:
         level: compression level, for ZSTD.
         keys: names of the partition columns, which are the last columns.
         delimiter: between the fields of `textfile`.
+        buckets: names of the columns whose values tell a row's file, of `bucket_count` files in
+            each partition; Hive's hash function is not this one's.
+        bucket_count: 1 without buckets.
     """
 
     location: str
@@ -60,11 +63,13 @@ class Layout:
     level: int | None
     keys: tuple[str, ...]
     delimiter: str = "\x01"
+    buckets: tuple[str, ...] = ()
+    bucket_count: int = 1
 
 
 @dataclass(frozen=True)
 class Written:
-    """A partition's new file (keys and values are empty without partitions)."""
+    """A new file of a partition (keys and values are empty without partitions)."""
 
     values: tuple[str, ...]
     folder: str
@@ -111,7 +116,9 @@ def write(
     scratch: Path,
     folders: Mapping[tuple[str, ...], str],
 ) -> list[Written]:
-    """Write the materialised rows: one file per partition, rows in order, equal rows equal bytes.
+    """Write the materialised rows, in order; equal rows give equal bytes.
+
+    There is one file per partition, or per partition and bucket.
 
     Args:
         engine: where `materialise` ran.
@@ -131,7 +138,7 @@ def write(
     if keys:
         listed = ", ".join(f"CAST({quoted(key.name)} AS VARCHAR)" for key in keys)
         groups = engine.run(f"SELECT DISTINCT {listed} FROM {ROWS} ORDER BY ALL").fetchall()
-    if len(groups) > MAX_PARTITIONS:
+    if len(groups) * layout.bucket_count > MAX_PARTITIONS:
         raise QueryError(
             "HIVE_TOO_MANY_OPEN_PARTITIONS",
             f"Exceeded limit of {MAX_PARTITIONS} open writers for partitions/buckets",
@@ -144,23 +151,36 @@ def write(
             for key, value in zip(keys, group, strict=True)
         )
         select = f"SELECT {', '.join(quoted(c.name) for c in data)} FROM {ROWS}"
-        select += f" WHERE {where}" if where else ""
-        rows = int(engine.run(f"SELECT count(*) FROM ({select})").fetchone()[0])
-        if rows == 0:
-            continue
+        select += f" WHERE {where or 'true'}"
         values = tuple(NULL_PARTITION if value is None else str(value) for value in group)
         folder = folders.get(values) or layout.location + "".join(
             f"{escaped(key.name)}={escaped(value)}/"
             for key, value in zip(keys, values, strict=True)
         )
         folder = folder if folder.endswith("/") else folder + "/"
-        local = scratch / f"part-{number}"
-        suffix = _write_file(engine, select, layout, local)
         bucket, prefix = split_location(folder)
-        s3.upload_file(str(local), bucket, f"{prefix}{name}{suffix}")
-        local.unlink()
-        written.append(Written(values, folder, f"s3://{bucket}/{prefix}{name}{suffix}", rows))
+        for bucketed, chosen in _buckets(layout, select):
+            rows = int(engine.run(f"SELECT count(*) FROM ({chosen})").fetchone()[0])
+            if rows == 0:
+                continue
+            local = scratch / f"part-{number}"
+            suffix = _write_file(engine, chosen, layout, local)
+            key = f"{prefix}{name}{bucketed}{suffix}"
+            s3.upload_file(str(local), bucket, key)
+            local.unlink()
+            written.append(Written(values, folder, f"s3://{bucket}/{key}", rows))
     return written
+
+
+def _buckets(layout: Layout, select: str) -> list[tuple[str, str]]:
+    """Give for each bucket what its file's name ends with, and the SQL of its rows."""
+    if not layout.buckets:
+        return [("", select)]
+    texts = ", ".join(f"CAST({quoted(name)} AS VARCHAR)" for name in layout.buckets)
+    bucket = f"md5_number_lower(concat_ws('\x1f', {texts})) % {layout.bucket_count}"
+    return [
+        (f"_bucket-{n:05d}", f"{select} AND {bucket} = {n}") for n in range(layout.bucket_count)
+    ]
 
 
 def _write_file(engine: Engine, select: str, layout: Layout, path: Path) -> str:
@@ -220,9 +240,9 @@ def storage(columns: Sequence[Column], layout: Layout) -> dict[str, Any]:
         "InputFormat": reads,
         "OutputFormat": writes,
         "Compressed": False,
-        "NumberOfBuckets": -1,
+        "NumberOfBuckets": layout.bucket_count if layout.buckets else -1,
         "SerdeInfo": {"SerializationLibrary": serde, "Parameters": parameters},
-        "BucketColumns": [],
+        "BucketColumns": list(layout.buckets),
         "SortColumns": [],
         "Parameters": {},
         "StoredAsSubDirectories": False,
@@ -233,9 +253,9 @@ def partition_inputs(written: Sequence[Written], described: dict[str, Any]) -> l
     """Describe new partitions for the Glue catalog."""
     return [
         {
-            "Values": list(item.values),
-            "StorageDescriptor": {**described, "Location": item.folder.rstrip("/")},
+            "Values": list(values),
+            "StorageDescriptor": {**described, "Location": folder.rstrip("/")},
             "Parameters": {},
         }
-        for item in written
+        for values, folder in {item.values: item.folder for item in written}.items()
     ]

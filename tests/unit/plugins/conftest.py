@@ -265,7 +265,10 @@ def context() -> dict[str, Any]:
 def workgroup(front: str, bucket: str, client: Callable[[str], Any]) -> str:
     """A workgroup that writes its results into the fresh bucket."""
     name = f"wg-{uuid.uuid4().hex[:8]}"
-    configuration = {"ResultConfiguration": {"OutputLocation": f"s3://{bucket}/results/"}}
+    configuration = {
+        "EnforceWorkGroupConfiguration": False,
+        "ResultConfiguration": {"OutputLocation": f"s3://{bucket}/results/"},
+    }
     client("athena").create_work_group(Name=name, Configuration=configuration)
     return name
 

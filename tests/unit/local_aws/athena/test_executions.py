@@ -20,8 +20,9 @@ SLOW = (
 
 def _group(engine: Athena, **configuration: Any) -> str:
     name = f"wg-{uuid.uuid4().hex[:8]}"
+    settings = {"EnforceWorkGroupConfiguration": False} | configuration
     engine.context.forward(
-        "AmazonAthena.CreateWorkGroup", {"Name": name, "Configuration": configuration}
+        "AmazonAthena.CreateWorkGroup", {"Name": name, "Configuration": settings}
     )
     return name
 
@@ -34,6 +35,18 @@ def test_a_token_starts_one_execution(engine: Athena) -> None:
     with pytest.raises(AwsError, match="Idempotent parameters do not match") as refusal:
         engine.start("SELECT 2", ClientRequestToken=token)
     assert refusal.value.code == "InvalidRequestException"
+
+
+def test_a_work_group_shows_the_settings_that_nobody_gave(engine: Athena) -> None:
+    name = f"wg-{uuid.uuid4().hex[:8]}"
+    engine.context.forward("AmazonAthena.CreateWorkGroup", {"Name": name})
+    shown = engine.call("GetWorkGroup", WorkGroup=name)["WorkGroup"]["Configuration"]
+    assert shown["EnforceWorkGroupConfiguration"] is True
+    assert shown["EngineVersion"]["EffectiveEngineVersion"] == "Athena engine version 3"
+    primary = engine.call("GetWorkGroup", WorkGroup="primary")["WorkGroup"]["Configuration"]
+    assert (primary["EnforceWorkGroupConfiguration"], primary["ResultConfiguration"]) == (False, {})
+    with pytest.raises(AwsError, match="WorkGroup nobody is not found"):
+        engine.call("GetWorkGroup", WorkGroup="nobody")
 
 
 def test_without_an_output_location_nothing_starts(engine: Athena) -> None:

@@ -169,6 +169,21 @@ def test_json_that_does_not_fit(engine: Athena) -> None:
     assert engine.rows("SELECT * FROM lenient ORDER BY n") == [("1",), (None,)]
 
 
+def test_escaped_text(engine: Athena) -> None:
+    """ROW FORMAT DELIMITED … ESCAPED BY: Hive's LazyUtils, byte by byte."""
+    engine.put("e/a.csv", "a\\,b,1\nc\\\\,2\nd\\n\\\\n,\\N\n\\N,4\n")
+    engine.run(
+        "CREATE EXTERNAL TABLE e (word string, n int) ROW FORMAT DELIMITED "
+        f"FIELDS TERMINATED BY ',' ESCAPED BY '\\\\' LOCATION 's3://{engine.bucket}/e/'"
+    )
+    assert engine.rows("SELECT word, n FROM e") == [
+        ("a,b", "1"),
+        ("c\\", "2"),
+        ("d\n\\n", None),
+        (None, "4"),
+    ]
+
+
 def test_delimited_text_is_not_unquoted(engine: Athena) -> None:
     engine.table(
         "c", [("a", "int"), ("b", "string"), ("c", "string")], serde=LAZY,

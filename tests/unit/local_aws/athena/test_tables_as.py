@@ -197,3 +197,30 @@ def test_the_manifest_lists_the_files(sales: Athena) -> None:
     manifest = execution["Statistics"]["DataManifestLocation"]
     listed = sales.get(manifest.split("/", 3)[3]).decode().split()
     assert [re.sub(r"^s3://[^/]+/", "", url) for url in listed] == sales.keys("results/tables/")
+
+
+def test_buckets_are_files_that_share_the_rows(sales: Athena) -> None:
+    place = f"external_location = 's3://{sales.bucket}/b/', partitioned_by = ARRAY['sale_date']"
+    buckets = "bucketed_by = ARRAY['id'], bucket_count = 3"
+    select = "SELECT id, amount, sale_date FROM sales"
+    sales.run(f"CREATE TABLE b WITH ({place}, {buckets}) AS {select}")
+    table = sales.glue("GetTable", DatabaseName=sales.database, Name="b")["Table"]
+    described = table["StorageDescriptor"]
+    assert (described["BucketColumns"], described["NumberOfBuckets"]) == (["id"], 3)
+    per_day = dict.fromkeys(("2024-05-01", "2024-05-02", "2024-05-03"), 0)
+    for key in sales.keys("b/"):
+        per_day[key.split("sale_date=")[1][:10]] += 1
+    assert 3 < sum(per_day.values()) <= 9
+    assert set(per_day.values()) <= {1, 2, 3}
+    assert sales.rows("SELECT count(*), count(DISTINCT id) FROM b") == [("12", "12")]
+    assert "bucketed table" in sales.fails("INSERT INTO b SELECT 1, 1.0, DATE '2024-05-01'")
+    for wrong in ("bucketed_by = ARRAY['id']", "bucketed_by = ARRAY['no'], bucket_count = 3"):
+        reason = sales.fails(f"CREATE TABLE c WITH ({wrong}) AS {select}")
+        assert reason.startswith("INVALID_TABLE_PROPERTY")
+
+
+def test_partitions_and_buckets_share_one_limit_of_writers(engine: Athena) -> None:
+    days = "SELECT x AS n, x AS d FROM UNNEST(sequence(1, 51)) AS t(x)"
+    place = "partitioned_by = ARRAY['d'], bucketed_by = ARRAY['n'], bucket_count = 2"
+    reason = engine.fails(f"CREATE TABLE t WITH ({place}) AS {days}")
+    assert reason.startswith("HIVE_TOO_MANY_OPEN_PARTITIONS")
