@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from include.lake import layout
+from include.lake import layout, lineage
 from include.lake.contracts import Contract, Lake
 from include.lake.deployment import Deployment
 from include.lake.marts import DAY, Mart, split_sql
@@ -69,6 +69,22 @@ RESTATEMENTS_COLUMNS: Mapping[str, str] = {
     "new_value": "string",
     "files": "array<string>",
 }
+RUN_COSTS_COLUMNS: Mapping[str, str] = {
+    "run_id": "string",
+    "task": "string",
+    "kind": "string",
+    "table_name": "string",
+    "execution_id": "string",
+    "state": "string",
+    "quantity": "decimal(20,3)",
+    "unit": "string",
+    "billed": "decimal(20,3)",
+    "price": "decimal(18,4)",
+    "priced_unit": "string",
+    "amount": "decimal(18,8)",
+    "currency": "string",
+    "seconds": "decimal(12,3)",
+}
 PUBLISHED_COLUMNS: Mapping[str, str] = {
     "table_name": "string",
     "ingest_date": "string",
@@ -127,14 +143,15 @@ def tables(lake: Lake, marts: Iterable[Mart], deployment: Deployment) -> list[Ca
         marts: the gold tables.
         deployment: for the bucket that they lie in.
     """
-    bucket = deployment.lake_bucket
+    bucket, marts = deployment.lake_bucket, tuple(marts)
 
     def table(layer: str, name: str, columns: Mapping[str, str], text: str) -> CatalogTable:
         database = {"silver": lake.silver_database, "gold": lake.gold_database}.get(
             layer, lake.ops_database
         )
         location = layout.uri(bucket, layout.table_prefix(layer, name))
-        return CatalogTable(database, _table_input(name, columns, text, location))
+        table_input = _table_input(name, columns, text, location)
+        return CatalogTable(database, lineage.described(table_input, lake, marts))
 
     found = [
         table("silver", contract.silver_table, clean_columns(contract), contract.description)
@@ -145,6 +162,7 @@ def tables(lake: Lake, marts: Iterable[Mart], deployment: Deployment) -> list[Ca
         table("ops", "quarantine", QUARANTINE_COLUMNS, "Refused rows with reason, file and row"),
         table("ops", "run_ledger", RUN_LEDGER_COLUMNS, "Per file: what became of its rows"),
         _json(table("ops", "quality_results", QUALITY_RESULTS_COLUMNS, "Results of all checks")),
+        _json(table("ops", "run_costs", RUN_COSTS_COLUMNS, "What AWS bills for each execution")),
         _json(table("ops", "restatements", RESTATEMENTS_COLUMNS, "Published values that changed")),
         _pointer(lake, bucket),
     ]

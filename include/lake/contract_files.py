@@ -22,6 +22,7 @@ from include.lake.contracts import (
     Rule,
     Source,
 )
+from include.lake.costs import read_costs
 from include.lake.drift import DriftPolicy, Verdict
 from include.lake.odcs import API_VERSION, IDENTIFIER, custom_properties, zone
 from include.lake.shipped import shipped
@@ -42,7 +43,7 @@ def read_lake(root: Traversable | None = None) -> Lake:
     files = {entry.name: entry for entry in folder.iterdir() if entry.name.endswith(".yaml")}
     if "lake.yaml" not in files:
         raise ContractError(f"{folder}:1: document: no lake.yaml; add it, it names the zone")
-    settings = _parse(files.pop("lake.yaml")).mapping(("time_zone", "databases"))
+    settings = _parse(files.pop("lake.yaml")).mapping(("time_zone", "databases", "costs"))
     time_zone = zone(settings["time_zone"])
     databases = settings["databases"].mapping(_DATABASES)
     names = {layer: databases[layer].text(IDENTIFIER, "a database name") for layer in _DATABASES}
@@ -50,6 +51,7 @@ def read_lake(root: Traversable | None = None) -> Lake:
         raise ContractError(f"{folder}:1: document: there is no contract; add <dataset>.yaml")
     return Lake(
         time_zone=time_zone,
+        costs=read_costs(settings["costs"]),
         contracts=tuple(read_contract(files[name], time_zone) for name in sorted(files)),
         **{f"{layer}_database": name for layer, name in names.items()},
     )

@@ -12,6 +12,7 @@ from decimal import Decimal
 from importlib.resources.abc import Traversable
 from typing import Literal
 
+from include.lake.costs import Costs
 from include.lake.drift import DriftPolicy
 from include.lake.strict_yaml import ContractError
 
@@ -229,11 +230,7 @@ class Contract:
         return tuple(column for column in self.columns if column.derived is None)
 
     def column(self, name: str) -> Column:
-        """The column of that name.
-
-        Raises:
-            KeyError: the contract has no such column.
-        """
+        """The column of that name; KeyError if the contract has none."""
         for column in self.columns:
             if column.name == name:
                 return column
@@ -246,6 +243,7 @@ class Lake:
 
     Attributes:
         time_zone: IANA zone of the business day; every ingest_date and sale_date is a day of it.
+        costs: prices, and what a run may cost.
         contracts: in alphabetical order of their dataset.
     """
 
@@ -255,6 +253,7 @@ class Lake:
     gold_database: str
     ops_database: str
     analytics_database: str
+    costs: Costs
     contracts: tuple[Contract, ...]
 
     @property

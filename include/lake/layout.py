@@ -36,7 +36,7 @@ def partition_keys(table: str) -> tuple[str, ...]:
         return ("ingest_date", "sale_date", "release")
     if table in ("quarantine", "run_ledger", *SNAPSHOTS):
         return ("ingest_date", "release")
-    if table == "quality_results":
+    if table in ("quality_results", "run_costs"):
         return ("release",)
     return ("sale_date", "release")
 
@@ -125,6 +125,27 @@ def restatements_prefix(release: str, sale_date: date) -> str:
     """The folder of what a release changed of a published business day, as JSON Lines."""
     path = f"release={values.release(release)}/sale_date={sale_date.isoformat()}/"
     return f"{table_prefix('ops', 'restatements')}{path}"
+
+
+def run_costs_prefix(release: str) -> str:
+    """The folder of what a release cost, an object per execution."""
+    return values.joined(f"ops/run_costs/release={values.release(release)}/", release)
+
+
+def run_cost_key(release: str, kind: str, execution_id: str) -> str:
+    """What one crawl, job run or statement of a release cost, as JSON Lines."""
+    name = values.checked(execution_id, values.EXECUTION, "an execution's id")
+    return f"{run_costs_prefix(release)}{values.identifier(kind)}-{name}.jsonl"
+
+
+def estimate_key(release: str) -> str:
+    """What a release was expected to cost."""
+    return values.joined(f"ops/releases/{values.release(release)}/estimate.json", release)
+
+
+def report_key(release: str) -> str:
+    """The page about the run that built a release."""
+    return values.joined(f"ops/releases/{values.release(release)}/report.html", release)
 
 
 def drift_key(dataset: str) -> str:

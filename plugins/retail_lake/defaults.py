@@ -12,8 +12,8 @@ from airflow.sdk import Param
 GLUE_POOL = "glue"
 
 
-def task_defaults(on_failure: Callable[[Any], None]) -> dict[str, Any]:
-    """Return a DAG's default_args: owner, retries, limits and the failure alert.
+def task_defaults(on_failure: Callable[[Any], None], **more: Any) -> dict[str, Any]:
+    """Return a DAG's default_args: owner, retries, limits, the failure alert, and `more`.
 
     A deferrable task needs a retry at least: one that resumes before the executor has handled its
     deferral can be marked failed (airflow#66374). Airflow adds a jitter to the growing delay.
@@ -26,14 +26,20 @@ def task_defaults(on_failure: Callable[[Any], None]) -> dict[str, Any]:
         "max_retry_delay": timedelta(minutes=10),
         "execution_timeout": timedelta(hours=1),
         "on_failure_callback": on_failure,
+        **more,
     }
 
 
-def dag_defaults(alert: Callable[[Any], None]) -> dict[str, Any]:
-    """Return what every DAG is made with: no catch-up, the tasks' defaults, the failure alert."""
+def dag_defaults(alert: Callable[[Any], None], **more: Any) -> dict[str, Any]:
+    """Return what every DAG is made with: no catch-up, the failure alert, the tasks' defaults.
+
+    Args:
+        alert: called with the context of what failed.
+        more: further defaults of the tasks, e.g. `costs`, taken by the operators that know it.
+    """
     return {
         "catchup": False,
-        "default_args": task_defaults(on_failure=alert),
+        "default_args": task_defaults(on_failure=alert, **more),
         "on_failure_callback": alert,
     }
 

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowException
 
 from retail_lake.attempts import attempt_token
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
+from retail_lake.hooks.run_costs import RunCosts
 
 UNFINISHED = ("QUEUED", "RUNNING")
 
@@ -28,13 +29,21 @@ class ReleaseAthenaOperator(AthenaOperator):
       worker, which is cheaper than a deferral's two process starts; a longer one is deferred.
     - The state is read again at the end: only SUCCEEDED is success, everything else fails with
       StateChangeReason, also after a deferral.
+    - What a statement scanned goes into the run's book of costs, whatever became of it, and a
+      statement that would spend more than the budget is not begun.
 
     Args:
         query: the statement (templated).
         outputs: facts to hand on in the result (templated), e.g. the name of the table made.
         patience: how long to wait in the worker before deferring.
         query_timeout: longest wait for the statement.
+        costs: the book, if there is one.
+
+    Attributes:
+        within_budget: whether to ask the book first.
     """
+
+    within_budget = True
 
     template_fields: Sequence[str] = ("catalog", "database", "outputs", "query", "workgroup")
 
@@ -48,6 +57,7 @@ class ReleaseAthenaOperator(AthenaOperator):
         sleep_time: int = 2,
         patience: timedelta = timedelta(seconds=10),
         query_timeout: timedelta = timedelta(minutes=45),
+        costs: RunCosts | None = None,
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("botocore_config", ADAPTIVE_RETRIES)
@@ -63,6 +73,7 @@ class ReleaseAthenaOperator(AthenaOperator):
         self.outputs = outputs or {}
         self.patience = patience
         self.query_timeout = query_timeout
+        self.costs = costs
         self.done: Sequence[dict[str, Any]] = ()
 
     def execute(self, context: Any) -> Any:
@@ -80,6 +91,8 @@ class ReleaseAthenaOperator(AthenaOperator):
     def _run(self, context: Any, number: int, done: list[dict[str, Any]]) -> Any:
         """Run one of the statements, and those after it."""
         ti = context["ti"]
+        if self.costs and self.within_budget:
+            self.costs.require_budget(ti)
         query = self.queries()[number]
         self.client_request_token = attempt_token(ti, ti.try_number, self.workgroup, query)
         self.query_execution_id = self.hook.run_query(
@@ -144,6 +157,8 @@ class ReleaseAthenaOperator(AthenaOperator):
                 f"Athena query {self.query_execution_id} is still {status['State']} after "
                 f"{self.query_timeout}: {(event or {}).get('message', 'no message')}"
             )
+        if self.costs:
+            self.costs.queried(context["ti"], execution)
         if status["State"] != "SUCCEEDED":
             raise AirflowException(
                 f"Athena query {self.query_execution_id} ended {status['State']}: "

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from retail_lake.defaults import GLUE_POOL
 from retail_lake.hooks.catalog import error_code
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
+from retail_lake.hooks.run_costs import RunCosts
 from retail_lake.triggers.crawler import CrawlFinishedTrigger, is_finished, last_crawl
 
 
@@ -32,6 +33,7 @@ class ReleaseCrawlerOperator(GlueCrawlerOperator):
         poll_interval: seconds between two looks.
         patience: how long to wait in the worker before deferring.
         crawl_timeout: longest wait for one crawl.
+        costs: the book that our crawls are written into, if there is one.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class ReleaseCrawlerOperator(GlueCrawlerOperator):
         poll_interval: int = 5,
         patience: timedelta = timedelta(seconds=10),
         crawl_timeout: timedelta = timedelta(hours=1),
+        costs: RunCosts | None = None,
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("botocore_config", ADAPTIVE_RETRIES)
@@ -49,6 +52,7 @@ class ReleaseCrawlerOperator(GlueCrawlerOperator):
         super().__init__(config={"Name": crawler}, poll_interval=poll_interval, **kwargs)
         self.patience = patience
         self.crawl_timeout = crawl_timeout
+        self.costs = costs
 
     def execute(self, context: Any) -> Any:
         """Start a crawl, or wait for the running one first.
@@ -81,6 +85,8 @@ class ReleaseCrawlerOperator(GlueCrawlerOperator):
                 f"crawler {self._name} has not finished our crawl in {self.crawl_timeout}; it is "
                 f"{crawl['state']}"
             )
+        if self.costs:
+            self.costs.crawled(context["ti"], self._history())
         if crawl["status"] != "SUCCEEDED":
             raise AirflowException(
                 f"crawl of {self._name} started at {crawl['started']} ended {crawl['status']}: "
@@ -95,6 +101,14 @@ class ReleaseCrawlerOperator(GlueCrawlerOperator):
 
     def _crawl(self) -> dict[str, str]:
         return last_crawl(self.hook.glue_client.get_crawler(Name=self._name)["Crawler"])
+
+    def _history(self) -> dict[str, Any]:
+        """Return our crawl, which is the last one, as ListCrawls does, or what is known of it."""
+        glue = self.hook.glue_client
+        last = glue.get_crawler(Name=self._name)["Crawler"]["LastCrawl"]
+        crawls = glue.list_crawls(CrawlerName=self._name, MaxResults=20)["Crawls"]
+        found = [crawl for crawl in crawls if crawl["MessagePrefix"] == last["MessagePrefix"]]
+        return found[0] if found else {"CrawlId": last["MessagePrefix"], "State": last["Status"]}
 
     def _start(self, context: Any) -> Any:
         before = self._crawl()["started"]

@@ -13,11 +13,13 @@ from airflow.providers.amazon.aws.utils import validate_execute_complete_event
 from airflow.sdk.exceptions import AirflowException
 from botocore.exceptions import ClientError
 
+from retail_lake import lineage
 from retail_lake.attempts import attempt_token, chain_start
 from retail_lake.defaults import GLUE_POOL
 from retail_lake.hooks.catalog import CatalogHook, error_code
 from retail_lake.hooks.documents import DocumentsHook
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
+from retail_lake.hooks.run_costs import RunCosts
 
 ACTIVE = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 LOOK_UP_PAGES = 2
@@ -48,6 +50,8 @@ class ReleaseGlueJobOperator(GlueJobOperator):
     - After the wait, JobRunState is read again and must be SUCCEEDED (STOPPED is not), and the
       manifest must exist and carry the run's token. Its partitions are then registered.
     - The wait has its own limit; the provider gives up after 75 minutes while Glue goes on.
+    - A run is not started if what the release will cost is estimated to be above its budget; what
+      it took goes into the book of costs, whatever became of it.
 
     Args:
         job_name: the job.
@@ -57,6 +61,7 @@ class ReleaseGlueJobOperator(GlueJobOperator):
         layout: where the manifest lies in it.
         job_timeout: longest wait for one run.
         waiter_delay: seconds between two looks.
+        costs: the book, if there is one.
     """
 
     template_fields: Sequence[str] = ("job_name", "release", "run_job_kwargs", "script_args")
@@ -70,6 +75,7 @@ class ReleaseGlueJobOperator(GlueJobOperator):
         layout: ManifestLayout,
         job_timeout: timedelta = timedelta(hours=4),
         waiter_delay: int = 5,
+        costs: RunCosts | None = None,
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("botocore_config", ADAPTIVE_RETRIES)
@@ -86,6 +92,8 @@ class ReleaseGlueJobOperator(GlueJobOperator):
         self.bucket = bucket
         self.layout = layout
         self.job_timeout = job_timeout
+        self._written: list[str] = []
+        self.costs = costs
 
     def execute(self, context: Any) -> Any:
         """Start or take over a run and defer until it has ended.
@@ -96,6 +104,8 @@ class ReleaseGlueJobOperator(GlueJobOperator):
         ti = context["ti"]
         run = self._run_to_take_over(ti)
         if run is None:
+            if self.costs:
+                self.costs.estimate(ti)
             self._job_run_id = self._start(ti)
         else:
             self._job_run_id = run["Id"]
@@ -141,6 +151,8 @@ class ReleaseGlueJobOperator(GlueJobOperator):
                 f"Glue job {self.job_name} run {run_id} is still {state}: the wait ended without "
                 f"it ({(event or {}).get('message', 'no message')}); a retry takes it over"
             )
+        if self.costs:
+            self.costs.ran(context["ti"], run)
         if state != "SUCCEEDED":
             raise AirflowException(
                 f"Glue job {self.job_name} run {run_id} ended {state}: "
@@ -152,6 +164,7 @@ class ReleaseGlueJobOperator(GlueJobOperator):
         partitions = 0
         catalog = CatalogHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name)
         for table in document["tables"]:
+            self._written.append(f"{table['database']}.{table['table']}")
             catalog.register(table["database"], table["table"], table["partitions"])
             partitions += len(table["partitions"])
         return {
@@ -162,6 +175,18 @@ class ReleaseGlueJobOperator(GlueJobOperator):
             "dpu_seconds": run.get("DPUSeconds"),
             "partitions": partitions,
         }
+
+    def get_openlineage_facets_on_complete(self, _: Any) -> Any:
+        """Tell the tables that the manifest names, and what their columns come from."""
+        from airflow.providers.openlineage.extractors.base import OperatorLineage
+
+        catalog = CatalogHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name)
+        datasets = lineage.Datasets(self.bucket, catalog)
+        written = {each: datasets.origins(each) for each in self._written}
+        return OperatorLineage(
+            inputs=[datasets.place(each) for each in lineage.places(written.values())],
+            outputs=[datasets.table(each, origins) for each, origins in written.items()],
+        )
 
     def on_kill(self) -> None:
         """Stop the run that this process has started and not yet handed to the triggerer."""

@@ -42,6 +42,7 @@ def test_every_physical_table_is_there(tables: dict[str, catalog.CatalogTable]) 
         "retail_ops.quality_results",
         "retail_ops.quarantine",
         "retail_ops.restatements",
+        "retail_ops.run_costs",
         "retail_ops.run_ledger",
         *sorted(f"retail_silver.{contract.silver_table}" for contract in LAKE.channels),
         *sorted(f"retail_silver.{each.silver_table}" for each in LAKE.snapshots),

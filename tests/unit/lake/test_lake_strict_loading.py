@@ -267,7 +267,10 @@ def test_message_has_path_problem_meaning_and_fix(folder: Path) -> None:
     [
         ("", "is empty"),
         ("time_zone: Europe/London\n", "lake.yaml:1: document: missing databases"),
-        ("time_zone: Mars/Base\ndatabases: {}\n", "lake.yaml:1: time_zone: 'Mars/Base' is not a"),
+        (
+            "time_zone: Mars/Base\ndatabases: {}\ncosts: {}\n",
+            "lake.yaml:1: time_zone: 'Mars/Base' is not a",
+        ),
     ],
 )
 def test_lake_file_is_strict_too(folder: Path, text: str, words: str) -> None:

@@ -1,0 +1,160 @@
+"""What a run will cost, before it does, and whether it may."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from include.lake.costs import (
+    HOUR,
+    LEAST_MEGABYTES,
+    MEGABYTE,
+    TERABYTE,
+    Costs,
+    Kind,
+    Tariff,
+    money,
+    plain,
+    rounded,
+    total,
+)
+from include.lake.releases import parse_pointer
+
+GIGABYTE = 2**30
+#: Until a run has been counted: a cautious guess, not a measurement.
+STARTUP_DPU_SECONDS = Decimal(120)
+GUESSED_RATES: Mapping[Kind, Decimal] = {
+    "glue_job": Decimal(1000),  # DPU-seconds per GB delivered, beyond the start-up
+    "athena": Decimal(GIGABYTE),  # bytes scanned per GB delivered: each byte once
+}
+#: A counted rate is believed within this factor of the guess: a run of a few rows is all start-up
+#: and says little of bytes.
+BELIEVED = 10
+#: How many earlier releases an estimate looks at.
+HISTORY = 3
+
+Row = Mapping[str, Any]
+#: Input list and rows of ``retail_ops.run_costs`` of earlier releases.
+History = Sequence[tuple[Mapping[str, Any], Sequence[Row]]]
+
+
+class OverBudgetError(RuntimeError):
+    """What a run has spent and is about to spend is more than its budget."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What runs may cost.
+
+    Attributes:
+        costs: prices and budget of the lake.
+        region: where it is; it must have prices.
+        statements: how many Athena statements a run has at least.
+    """
+
+    costs: Costs
+    region: str
+    statements: int
+
+    def __post_init__(self) -> None:
+        """Looks the prices up, so that a region without any is found at once."""
+        _ = self.tariff
+
+    @property
+    def tariff(self) -> Tariff:
+        """The region's prices; ContractError if it has none."""
+        return self.costs.tariff(self.region)
+
+    def recent_releases(self, pointer: str, release: str) -> list[str]:
+        """Releases to learn from: of the last arrival days published, newest first, but itself.
+
+        Args:
+            pointer: text of the pointer's state.
+            release: the one that is about to run.
+        """
+        rows = [row for row in parse_pointer(pointer) if row.table == "run_ledger"]
+        rows.sort(key=lambda row: (str(row.ingest_date), row.release), reverse=True)
+        found = dict.fromkeys(row.release for row in rows if row.release != release)
+        return list(found)[:HISTORY]
+
+    def estimate(self, inputs: Mapping[str, Any], history: History) -> dict[str, Any]:
+        """What the job and the statements of a release will cost, as a document.
+
+        Both grow with the bytes delivered: a start-up (of the job) or a minimum (of the
+        statements), and a rate per byte, counted in earlier runs or else guessed.
+
+        Args:
+            inputs: the release's input list.
+            history: of the releases to learn from.
+
+        Returns:
+            `input_bytes`, `files`, `basis` (where the rates come from), `dpu_seconds` and
+            `bytes_scanned` (expected), `glue_job`, `athena` and `amount` (money), `budget`,
+            `currency`. Decimals are text.
+        """
+        counted = [(past, rows) for past, rows in history if rows]
+        size = Decimal(_bytes(inputs)) / GIGABYTE
+        dpu_seconds = STARTUP_DPU_SECONDS + size * _rate("glue_job", counted, STARTUP_DPU_SECONDS)
+        least = Decimal(self.statements * LEAST_MEGABYTES * MEGABYTE)
+        scanned = max(size * _rate("athena", counted, Decimal(0)), least)
+        job = rounded(dpu_seconds / HOUR * self.tariff.dpu_hour)
+        athena = rounded(scanned / TERABYTE * self.tariff.terabyte_scanned)
+        return {
+            "input_bytes": _bytes(inputs),
+            "files": sum(map(len, inputs["datasets"].values())),
+            "basis": f"last {len(counted)} releases" if counted else "guess: none counted yet",
+            "dpu_seconds": plain(dpu_seconds.quantize(Decimal("0.1"))),
+            "bytes_scanned": int(scanned),
+            "glue_job": plain(job),
+            "athena": plain(athena),
+            "amount": plain(job + athena),
+            "budget": plain(self.costs.budget_per_run),
+            "currency": self.costs.currency,
+        }
+
+    def require(self, rows: Iterable[Row], estimate: Mapping[str, Any], step: Kind) -> None:
+        """Refuses a step that would overspend.
+
+        Args:
+            rows: what the release has cost so far (rows of ``run_costs``).
+            estimate: as `estimate` made it; empty if nothing was estimated.
+            step: what is about to start: the job, and then the statements are to come too, or a
+                statement.
+
+        Raises:
+            OverBudgetError: spent and still to come are above the budget; the message names all
+                three.
+        """
+        rows = list(rows)
+        budget, currency = self.costs.budget_per_run, self.costs.currency
+        spent = total(rows)
+        asked = total(row for row in rows if row["kind"] == "athena")
+        ahead = max(Decimal(estimate.get("athena", 0)) - asked, Decimal(0))
+        if step == "glue_job":
+            ahead += Decimal(estimate.get("glue_job", 0))
+        if spent + ahead > budget:
+            raise OverBudgetError(
+                f"over budget: {money(spent, currency)} spent and an estimated "
+                f"{money(ahead, currency)} still to come are more than the "
+                f"{money(budget, currency)} that a run may cost; nothing was published. Run fewer "
+                "days at a time, or raise costs.budget_per_run in include/contracts/lake.yaml, "
+                "deploy it and clear this task"
+            )
+
+
+def _bytes(inputs: Mapping[str, Any]) -> int:
+    return sum(int(file["size"]) for files in inputs["datasets"].values() for file in files)
+
+
+def _rate(kind: Kind, history: History, startup: Decimal) -> Decimal:
+    """Quantity per GB delivered, beyond a start-up of each run."""
+    guess = GUESSED_RATES[kind]
+    size = used = Decimal(0)
+    for inputs, rows in history:
+        mine = [Decimal(row["quantity"]) for row in rows if row["kind"] == kind]
+        if mine:
+            size += _bytes(inputs)
+            used += max(sum(mine) - startup, Decimal(0))
+    if not size:
+        return guess
+    return min(max(used / size * GIGABYTE, guess / BELIEVED), guess * BELIEVED)
