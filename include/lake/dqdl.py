@@ -45,15 +45,16 @@ def rules(lake: Lake, mart: Mart) -> dict[str, str]:
             f"(SELECT DISTINCT {DAY} FROM {SILVER}) AS silver ON gold.{DAY} = silver.{DAY} "
             f"WHERE gold.{DAY} IS NULL OR silver.{DAY} IS NULL"
         ),
-        "grain_unique": _zero(
-            f"count(*) - count(DISTINCT struct({', '.join(mart.grain)})) FROM primary"
+        "grain_unique": _if_rows(
+            _zero(f"count(*) - count(DISTINCT struct({', '.join(mart.grain)})) FROM primary")
         ),
     }
     for column in mart.columns:
         found |= dict(_of_column(lake, column))
     for check in mart.checks:
         held = f"SELECT ({check.sql}) AS held FROM primary GROUP BY {DAY}"
-        found[check.name] = _zero(f"count(*) FROM ({held}) WHERE NOT coalesce(held, false)")
+        unheld = _zero(f"count(*) FROM ({held}) WHERE NOT coalesce(held, false)")
+        found[check.name] = _if_rows(unheld)
     return found
 
 
@@ -128,7 +129,7 @@ def _zero(counted: str) -> str:
 
 
 def _if_rows(*each: str) -> str:
-    """Rules about every row; Glue's fail where there is none, and ``rows_exist`` judges that."""
+    """Rules about rows: where there is none Glue knows no column; ``rows_exist`` judges that."""
     every = each[0] if len(each) == 1 else " and ".join(f"({rule})" for rule in each)
     return f"(RowCount = 0) or ({every})"
 

@@ -47,6 +47,11 @@ class Airflow:
         """Address of the UI and the REST API."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def lineage(self) -> Path:
+        """What runs read and wrote: OpenLineage's events, one JSON object per line."""
+        return self.home / "lineage.jsonl"
+
     def environment(self) -> dict[str, str]:
         """What every component is started with; MWAA sets the like of it."""
         return {
@@ -72,6 +77,10 @@ class Airflow:
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(
+                {"type": "file", "log_file_path": str(self.lineage), "append": True}
+            ),
+            "AIRFLOW__OPENLINEAGE__NAMESPACE": "retail-lake",
             "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
         }
 

@@ -37,7 +37,13 @@ checks:
   - {name: revenue_positive, severity: warn, sql: min(revenue) > 0}
 */
 WITH sales AS (
-    SELECT *
+    SELECT
+        sale_date,
+        channel,
+        quantity,
+        total_amount,
+        is_return,
+        customer_token
     FROM retail_silver.sales
     WHERE release = '{{ release }}'
 ),

@@ -27,7 +27,13 @@ checks:
   - {name: positions_without_gap, severity: fail, sql: min(position) = 1 AND max(position) = count(*)}
 */
 WITH sales AS (
-    SELECT *
+    SELECT
+        sale_date,
+        product_id,
+        product_name,
+        category,
+        quantity,
+        total_amount
     FROM retail_silver.sales
     WHERE release = '{{ release }}'
 ),
@@ -47,7 +53,13 @@ per_product AS (
 
 ranked AS (
     SELECT
-        *,
+        sale_date,
+        product_id,
+        product_name,
+        category,
+        transactions,
+        units,
+        revenue,
         row_number() OVER (PARTITION BY sale_date ORDER BY revenue DESC, product_id) AS position,
         sum(revenue) OVER (PARTITION BY sale_date) AS revenue_of_day
     FROM per_product

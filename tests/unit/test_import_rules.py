@@ -42,7 +42,7 @@ ZONES = (
     Zone("include/lake", ("yaml", "include.lake")),
     Zone(
         "plugins/retail_lake",
-        ("airflow", "pendulum", *AWS, *CLIENTS, "pyarrow", "retail_lake"),
+        ("airflow", "pendulum", *AWS, *CLIENTS, "pyarrow", "openlineage_sql", "retail_lake"),
     ),
     Zone("dags", ("airflow", "pendulum", "retail_lake", "include.lake")),
     Zone(

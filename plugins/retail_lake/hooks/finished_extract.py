@@ -13,6 +13,9 @@ from retail_lake.hooks.multipart import MultipartObject, copy_within
 class ExtractLayout(Protocol):
     """Where extracts lie in the lake's bucket; `sha16` begins the digest of the bytes."""
 
+    def bronze_prefix(self, dataset: str, ingest_date: str, /) -> str:
+        """Return the folder of an arrival day, `<folder of the dataset>/ingest_date=…/`."""
+
     def extract_staging_key(self, token: str, /) -> str:
         """Return the key of an extract in flight."""
 

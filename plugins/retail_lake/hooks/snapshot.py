@@ -8,7 +8,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from retail_lake.hooks.credentials import RefusedCredentials
 from retail_lake.hooks.mysql import MySqlSnapshot
 from retail_lake.hooks.postgres import PostgresSnapshot
-from retail_lake.hooks.table_extract import Snapshot
+from retail_lake.hooks.table_extract import Extract, Snapshot
 
 #: `engine` of the secret, in the words of RDS and of people
 ENGINES: dict[str, Callable[[Mapping[str, Any], str], Snapshot]] = {
@@ -58,3 +58,13 @@ def open_snapshot(secret: Mapping[str, Any], secret_id: str, session: str) -> Sn
             f"the database refuses the credentials in secret {secret_id} ({error}): "
             "store the current ones there, then clear the task"
         ) from None
+
+
+def dataset_name(secret: Mapping[str, Any], extract: Extract) -> tuple[str, str]:
+    """Namespace and name of a table, as OpenLineage's naming of datasets has them."""
+    if ENGINES[str(secret.get("engine", "postgres"))] is MySqlSnapshot:
+        scheme, name = "mysql", f"{extract.schema or secret['dbname']}.{extract.table}"
+    else:
+        scheme = "postgres"
+        name = f"{secret['dbname']}.{extract.schema or 'public'}.{extract.table}"
+    return f"{scheme}://{secret['host']}:{secret['port']}", name

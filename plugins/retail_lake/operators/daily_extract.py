@@ -12,8 +12,9 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow.sdk.log import mask_secret
 from botocore.exceptions import ClientError
 
+from retail_lake import lineage
 from retail_lake.attempts import attempt_token
-from retail_lake.hooks.catalog import error_code
+from retail_lake.hooks.catalog import CatalogHook, error_code
 from retail_lake.hooks.documents import DocumentsHook
 from retail_lake.hooks.finished_extract import BusinessDay, ExtractLayout, FinishedExtract
 from retail_lake.hooks.multipart import MultipartObject
@@ -64,10 +65,12 @@ class DailyExtractOperator(AwsBaseOperator[DocumentsHook]):
         super().__init__(**kwargs)
         self.secret_id = secret_id
         self.dataset = contract.dataset
+        self._delivered = contract.delivered_columns
         self.days = days
         self.time_zone = time_zone
         self.bucket = bucket
         self.layout = layout
+        self.extracted_from: tuple[str, str] | None = None
 
     def execute(self, context: Any) -> list[dict[str, Any]]:
         """Extract every day.
@@ -76,7 +79,10 @@ class DailyExtractOperator(AwsBaseOperator[DocumentsHook]):
             The manifests: dicts of day, file (key), rows, bytes, sha256.
         """
         secret = self.secret()
-        return [self._extract(day, secret, context) for day in map(date.fromisoformat, self.days)]
+        days = map(date.fromisoformat, self.days)
+        manifests = [self._extract(day, secret, context) for day in days]
+        self.extracted_from = self.source(secret)
+        return manifests
 
     def _extract(self, day: date, secret: dict[str, Any], context: Any) -> dict[str, Any]:
         ti = context["ti"]
@@ -106,6 +112,25 @@ class DailyExtractOperator(AwsBaseOperator[DocumentsHook]):
             What the manifest says of it: `rows`, and more if there is more to say.
         """
         raise NotImplementedError
+
+    def source(self, secret: Mapping[str, Any]) -> tuple[str, str]:
+        """Return namespace and name of what is extracted, as OpenLineage has them."""
+        raise NotImplementedError
+
+    def get_openlineage_facets_on_complete(self, _: Any) -> Any:
+        """Tell the source, and the dataset's folder with the same columns."""
+        from airflow.providers.openlineage.extractors.base import OperatorLineage
+
+        if self.extracted_from is None:  # it failed
+            return OperatorLineage()
+        place = self.layout.bronze_prefix(self.dataset, self.days[0]).partition("/ingest_date=")[0]
+        columns = [(each.source, each.sql_type, each.description) for each in self._delivered]
+        origins = {name: [(*self.extracted_from, name)] for name, _, _ in columns}
+        datasets = lineage.Datasets(self.bucket, CatalogHook(aws_conn_id=self.aws_conn_id))
+        return OperatorLineage(
+            inputs=[lineage.dataset(*self.extracted_from, columns)],
+            outputs=[datasets.folder(place, columns, origins)],
+        )
 
     def secret(self) -> dict[str, Any]:
         """Read the source's secret and have its values masked in every log."""

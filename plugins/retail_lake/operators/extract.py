@@ -7,7 +7,7 @@ from airflow.sdk.exceptions import AirflowException
 
 from retail_lake.hooks.finished_extract import BusinessDay
 from retail_lake.hooks.multipart import MultipartObject
-from retail_lake.hooks.snapshot import open_snapshot
+from retail_lake.hooks.snapshot import dataset_name, open_snapshot
 from retail_lake.hooks.table_extract import Extract
 from retail_lake.operators.daily_extract import DailyExtractOperator
 
@@ -31,6 +31,10 @@ class DatabaseToS3ParquetOperator(DailyExtractOperator):
     def __init__(self, *, contract: Any, **kwargs: Any) -> None:
         super().__init__(contract=contract, **kwargs)
         self.extract = Extract.from_contract(contract)
+
+    def source(self, secret: Mapping[str, Any]) -> tuple[str, str]:
+        """Return the database and the table."""
+        return dataset_name(secret, self.extract)
 
     def fill(
         self, target: MultipartObject, day: BusinessDay, secret: dict[str, Any], session: str

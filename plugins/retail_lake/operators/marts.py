@@ -86,6 +86,7 @@ class MartsTaskGroup(TaskGroup):
                     task_id=f"build_{mart.name}",
                     query=mart.ctas(table, folder, r),
                     target=[str(table), str(folder), release],
+                    table=f"{database}.{mart.name}",
                     split=mart.batched,
                     manifest=manifest,
                     **athena,

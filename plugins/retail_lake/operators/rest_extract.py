@@ -51,6 +51,10 @@ class RestApiToS3JsonLinesOperator(DailyExtractOperator):
         self.page_rows = page_rows
         self.patience = patience or Patience()
 
+    def source(self, secret: Mapping[str, Any]) -> tuple[str, str]:
+        """Return the API's address and the resource."""
+        return secret["url"].rstrip("/"), self.path
+
     def fill(
         self, target: MultipartObject, day: BusinessDay, secret: dict[str, Any], session: str
     ) -> Mapping[str, Any]:

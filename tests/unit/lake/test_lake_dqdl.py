@@ -35,7 +35,8 @@ def test_rules_are_written_as_glue_reads_them() -> None:
         '["marketplace", "store", "vendor", "web", "wholesale"])'
     )
     assert found["grain_unique"] == (
-        'CustomSql "SELECT count(*) - count(DISTINCT struct(sale_date, channel)) FROM primary" = 0'
+        '(RowCount = 0) or (CustomSql "SELECT count(*) - '
+        'count(DISTINCT struct(sale_date, channel)) FROM primary" = 0)'
     )
     assert found["reconciles_units"] == (
         'CustomSql "SELECT count(*) FROM (SELECT sale_date, sum(units) AS total FROM primary '

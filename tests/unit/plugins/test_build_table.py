@@ -98,6 +98,7 @@ def build(
         query=ctas(table, location, 0, days - 1),
         manifest=f"s3://{bucket}/silver.json",
         target=[table, location, RELEASE],
+        table=table,
         split=split,
         database=database,
         workgroup=workgroup,
