@@ -169,6 +169,19 @@ def test_no_rows_is_a_failure(
         complete(operator, context)
 
 
+def test_a_check_that_crashes_is_a_failure(
+    workgroup: str,
+    results_table: tuple[str, str],
+    bucket: str,
+    client: Callable[[str], Any],
+    context: Any,
+) -> None:
+    rows = "('rows_exist', 'fail', 'many', CAST('many' AS bigint) > 0)"
+    with pytest.raises(AirflowException, match=r"ended FAILED: .*many"):
+        complete(checks(workgroup, results_table, bucket, rows), context)
+    assert "Contents" not in client("s3").list_objects_v2(Bucket=bucket, Prefix="checks/")
+
+
 @pytest.mark.parametrize(
     ("row", "severity", "passed"),
     [

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from itertools import cycle
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
@@ -77,6 +78,32 @@ def test_a_lost_column_fails_and_is_named(world: World) -> None:
     deliver(world, kept)
     with pytest.raises(AirflowFailException, match="ecommerce_orders lacks columns quantity"):
         gate(world).execute(world.context)
+
+
+def test_types_that_a_crawler_inferred_are_not_trusted(world: World) -> None:
+    """The job casts what the files say by the contract: what the catalog thinks does not matter."""
+    deliver(world, sources(world))
+    right = gate(world).execute(world.context)
+    document = world.read(right["inputs"])
+    table = world.glue.get_table(DatabaseName=world.database, Name="ecommerce_orders")["Table"]
+    columns = [
+        {"Name": column["Name"], "Type": kind}
+        for column, kind in zip(
+            table["StorageDescriptor"]["Columns"],
+            cycle(["bigint", "array<int>", "boolean", "struct<a:date>"]),
+            strict=False,
+        )
+    ]
+    world.glue.update_table(
+        DatabaseName=world.database,
+        TableInput={
+            "Name": "ecommerce_orders",
+            "PartitionKeys": table["PartitionKeys"],
+            "StorageDescriptor": {**table["StorageDescriptor"], "Columns": columns},
+        },
+    )
+    assert gate(world).execute(world.context) == right
+    assert world.read(right["inputs"]) == document
 
 
 def test_a_table_and_a_day_that_were_not_crawled_are_named(world: World) -> None:

@@ -70,16 +70,20 @@ def test_creates_and_changes_no_crawler(front: str, context: Any) -> None:
         operator("no-such-crawler").execute(context)
 
 
-def test_a_failed_crawl_fails_with_its_message(crawler: str, context: Any) -> None:
-    event = {
-        "event": "finished",
-        "state": "READY",
-        "status": "FAILED",
-        "started": "2025-01-01T00:00:00",
-        "error": "Access Denied",
-    }
-    with pytest.raises(AirflowException, match="ended FAILED: Access Denied"):
-        operator(crawler).execute_complete(context, event, after="")
+@pytest.mark.parametrize("patience", [0, 30])
+def test_a_failed_crawl_fails_with_its_message_and_the_retry_crawls_again(
+    crawler: str, bucket: str, client: Callable[[str], Any], context: Any, patience: int
+) -> None:
+    put(client, bucket, "2025-01-01")
+    target = {"Path": f"s3://{bucket}-that-is-not-there/bronze/"}
+    client("glue").update_crawler(Name=crawler, Targets={"S3Targets": [target]})
+    with pytest.raises(AirflowException, match=r"ended FAILED: .*NoSuchBucket"):
+        complete(operator(crawler, patience), context)
+    target = {"Path": f"s3://{bucket}/bronze/"}
+    client("glue").update_crawler(Name=crawler, Targets={"S3Targets": [target]})
+    assert complete(operator(crawler, patience), context)["status"] == "SUCCEEDED"
+    found = client("glue").get_partitions(DatabaseName=crawler, TableName="orders")
+    assert [item["Values"] for item in found["Partitions"]] == [["2025-01-01"]]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tests.unit.plugins.conftest import complete
 RELEASE = "r20250301_0123456789ab"
 # Writes one partition below its run token and, last, the manifest; --mode makes it misbehave.
 SCRIPT = """
-import json, sys, time
+import json, os, resource, signal, sys, time
 import boto3
 
 given = dict(zip(sys.argv[1::2], sys.argv[2::2]))
@@ -26,6 +26,21 @@ if mode == "fail":
 if mode == "sleep":
     time.sleep(120)
 bucket, release = given["--bucket"], given["--release"]
+s3 = boto3.client("s3")
+if mode in ("kill", "fill the disk", "use all memory"):  # the first time only
+    try:
+        s3.put_object(Bucket=bucket, Key="broken", IfNoneMatch="*")
+    except s3.exceptions.ClientError:
+        mode = "write"
+if mode == "kill":
+    os.kill(os.getpid(), signal.SIGKILL)
+if mode == "fill the disk":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+    with open("spilled", "wb") as file:
+        file.write(bytes(1_000_000))
+if mode == "use all memory":
+    resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
+    bytearray(2**31)
 location = f"s3://{bucket}/silver/release={release}/run={token}/sale_date=2025-03-01/"
 table = {
     "database": given["--database"],
@@ -34,9 +49,7 @@ table = {
 }
 document = {"release": release, "run_token": token, "tables": [table]}
 if mode != "silent":
-    boto3.client("s3").put_object(
-        Bucket=bucket, Key=f"ops/{release}/{token}.json", Body=json.dumps(document)
-    )
+    s3.put_object(Bucket=bucket, Key=f"ops/{release}/{token}.json", Body=json.dumps(document))
 """
 
 
@@ -189,6 +202,27 @@ def test_a_retry_after_a_failure_is_a_run_of_its_own(job: Job, context: Any) -> 
         complete(job.operator("fail"), context)
     tokens = {run["Arguments"]["--run_token"] for run in job.runs()}
     assert len(tokens) == 2
+
+
+@pytest.mark.parametrize(
+    ("mode", "cause"),
+    [
+        ("kill", "SIGKILL"),
+        ("fill the disk", r"OSError.*File too large"),
+        ("use all memory", "MemoryError"),
+    ],
+)
+def test_a_job_that_is_killed_or_has_no_room_fails_and_the_retry_gives_one_result(
+    job: Job, context: Any, mode: str, cause: str
+) -> None:
+    with pytest.raises(AirflowException, match=f"ended FAILED: .*{cause}"):
+        complete(job.operator(mode), context)
+    assert job.partitions() == []
+    context["ti"].try_number = 2
+    result = complete(job.operator(mode), context)
+    assert [run["JobRunState"] for run in job.runs()] == ["SUCCEEDED", "FAILED"]
+    assert job.runs()[0]["Arguments"]["--run_token"] == result["run_token"]
+    assert job.partitions() == [["2025-03-01", RELEASE]]
 
 
 def test_clear_really_runs_again(job: Job, context: Any) -> None:
