@@ -65,7 +65,7 @@ class DailyExtractOperator(AwsBaseOperator[DocumentsHook]):
         super().__init__(**kwargs)
         self.secret_id = secret_id
         self.dataset = contract.dataset
-        self._delivered = contract.delivered_columns
+        self.contract = contract
         self.days = days
         self.time_zone = time_zone
         self.bucket = bucket
@@ -124,7 +124,10 @@ class DailyExtractOperator(AwsBaseOperator[DocumentsHook]):
         if self.extracted_from is None:  # it failed
             return OperatorLineage()
         place = self.layout.bronze_prefix(self.dataset, self.days[0]).partition("/ingest_date=")[0]
-        columns = [(each.source, each.sql_type, each.description) for each in self._delivered]
+        columns = [
+            (each.source, each.sql_type, each.description)
+            for each in self.contract.delivered_columns
+        ]
         origins = {name: [(*self.extracted_from, name)] for name, _, _ in columns}
         datasets = lineage.Datasets(self.bucket, CatalogHook(aws_conn_id=self.aws_conn_id))
         return OperatorLineage(
