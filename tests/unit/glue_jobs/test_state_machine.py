@@ -38,6 +38,7 @@ from include.lake import layout
 from include.lake.contracts import Lake, load_lake
 from include.lake.inputs import InputsError
 from include.lake.releases import SupersededError
+from include.lake.window import Window
 from tests.unit.glue_jobs.published_lake import Engine, Opened, PublishedLake, spark_engine
 
 WEB = "ecommerce_orders"
@@ -290,8 +291,8 @@ def plain_engine(lake: Lake) -> Engine:
             delivered = list(read_lines(Path(root), entry))
             rows += [row for row in delivered if row["is_valid"]]
             ledger.append((entry, delivered))
-        first, last = document["window"]["from"], document["window"]["to"]
-        window = [day.isoformat() for day in DAYS if first <= day.isoformat() <= last]
+        first, last = (date.fromisoformat(document["window"][end]) for end in ("from", "to"))
+        window = [day.isoformat() for day in Window(first, last)]
         affected = sorted(
             {row["sale_date"] for row in rows}
             | {row["sale_date"] for row in document["replaced"]}
