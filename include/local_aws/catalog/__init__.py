@@ -1,16 +1,19 @@
 """Glue Data Catalog: what MiniStack's lacks, over the databases and tables it holds.
 
 MiniStack stays the one place where databases and tables exist, so what CloudFormation creates there
-is seen here; table versions and all partitions are kept in a SQLite file of the front's state.
-Partitions declared in CloudFormation (AWS::Glue::Partition) are not seen.
+is seen here; table versions, all partitions, their indexes and column statistics are kept in a
+SQLite file of the front's state. Partitions declared in CloudFormation (AWS::Glue::Partition) are
+not seen.
 """
 
 from typing import Any
 
 from include.local_aws.catalog.classifiers import classifier_actions
+from include.local_aws.catalog.indexes import index_actions
 from include.local_aws.catalog.partitions import partition_actions
 from include.local_aws.catalog.reading import Catalog
 from include.local_aws.catalog.search import search_actions
+from include.local_aws.catalog.statistics import statistics_actions
 from include.local_aws.catalog.tables import table_actions
 from include.local_aws.front.context import Context, Handler
 from include.local_aws.front.resources import request
@@ -22,7 +25,7 @@ def actions(context: Context) -> dict[str, Handler]:
     """Give the handlers of the catalog's actions by X-Amz-Target."""
     tables = table_actions(context)
     handlers = tables | partition_actions(context) | search_actions(context, tables)
-    handlers |= classifier_actions(context)
+    handlers |= classifier_actions(context) | statistics_actions(context) | index_actions(context)
     return {f"AWSGlue.{name}": handler for name, handler in handlers.items()}
 
 

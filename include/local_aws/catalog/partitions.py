@@ -168,7 +168,7 @@ class Partitions:
                 raise _missing(table, old)
             if new != old and _stored(db, table, new) is not None:
                 raise _exists(table, new)
-            _remove(db, table, old)
+            _remove(db, table, old, with_statistics=new != old)
             self._insert(db, table, partition_input | {"Values": new}, stored["CreationTime"])
 
         return replace
@@ -199,16 +199,30 @@ def _deletion(values: list[str]) -> Change:
     def delete(db: sqlite3.Connection, table: dict[str, Any]) -> None:
         if _stored(db, table, values) is None:
             raise _missing(table, values)
-        _remove(db, table, values)
+        _remove(db, table, values, with_statistics=True)
 
     return delete
 
 
-def _remove(db: sqlite3.Connection, table: dict[str, Any], values: list[str]) -> None:
-    db.execute(
-        'DELETE FROM partitions WHERE database=? AND name=? AND "values"=?',
-        (table["DatabaseName"], table["Name"], _key(table, values)),
-    )
+def _remove(
+    db: sqlite3.Connection, table: dict[str, Any], values: list[str], *, with_statistics: bool
+) -> None:
+    for relation in ("partitions", "statistics") if with_statistics else ("partitions",):
+        db.execute(
+            f'DELETE FROM {relation} WHERE database=? AND name=? AND "values"=?',
+            (table["DatabaseName"], table["Name"], _key(table, values)),
+        )
+
+
+def existing_key(db: sqlite3.Connection, table: dict[str, Any], values: list[str]) -> str:
+    """Give the stored key of a partition.
+
+    Raises:
+        AwsError: EntityNotFoundException, there is no such partition.
+    """
+    if _stored(db, table, values) is None:
+        raise _missing(table, values)
+    return _key(table, values)
 
 
 def _stored(

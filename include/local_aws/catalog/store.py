@@ -23,6 +23,12 @@ CREATE TABLE IF NOT EXISTS versions (
 CREATE TABLE IF NOT EXISTS partitions (
     database TEXT, name TEXT, "values" TEXT, document TEXT,
     PRIMARY KEY (database, name, "values"));
+CREATE TABLE IF NOT EXISTS statistics (
+    database TEXT, name TEXT, "values" TEXT, column TEXT, document TEXT,
+    PRIMARY KEY (database, name, "values", column));
+CREATE TABLE IF NOT EXISTS indexes (
+    database TEXT, name TEXT, index_name TEXT, document TEXT,
+    PRIMARY KEY (database, name, index_name));
 """
 UNSET: dict[str, Any] = {
     "Description": "",
@@ -200,7 +206,7 @@ def write_version(
 
 def forget(db: sqlite3.Connection, database: str, name: str | None) -> None:
     """Remove what is stored of one table, or of a whole database when `name` is None."""
-    for relation in ("heads", "versions", "partitions"):
+    for relation in ("heads", "versions", "partitions", "statistics", "indexes"):
         db.execute(
             f"DELETE FROM {relation} WHERE database=? AND name=coalesce(?, name)",
             (database, name),

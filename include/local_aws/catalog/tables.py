@@ -6,6 +6,7 @@ import sqlite3
 import time
 from typing import Any
 
+from include.local_aws.catalog.indexes import add_indexes
 from include.local_aws.catalog.requests import name_of, page, required
 from include.local_aws.catalog.store import Store, forget, write_version
 from include.local_aws.front.context import AwsError, Context, Handler
@@ -73,7 +74,13 @@ class Tables:
             forget(db, database, table_input["Name"])
             remote = self._store.remote_table(database, table_input["Name"])
             version = int(remote["VersionId"])
-            write_version(db, self._table(table_input, remote), version, version)
+            table = write_version(db, self._table(table_input, remote), version, version)
+            try:
+                add_indexes(db, table, body.get("PartitionIndexes") or [])
+            except AwsError:
+                request = {"DatabaseName": database, "Name": table_input["Name"]}
+                self._forward("AWSGlue.DeleteTable", request)
+                raise
         return {}
 
     def update(self, body: dict[str, Any]) -> dict[str, Any]:
