@@ -1,4 +1,4 @@
-"""Copies of text files on disk, so that a file that is looked at twice is read once from S3."""
+"""Copies of files on disk, so that what is looked at twice is read once from S3."""
 
 import shutil
 from collections.abc import Sequence
@@ -24,6 +24,8 @@ def copies(engine: Engine, s3: Any, files: Sequence[File], folder: Path) -> list
         files: what to copy.
         folder: made here; the copies keep the suffix of a compression.
     """
+    if not files:
+        return []
     folder.mkdir(parents=True)
 
     def copy(numbered: tuple[int, File]) -> str:

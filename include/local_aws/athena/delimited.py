@@ -5,11 +5,8 @@ import gzip
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TextIO, cast
-from urllib.parse import urlsplit
 
-from include.local_aws.athena.engine import Engine
 from include.local_aws.athena.errors import not_supported
-from include.local_aws.athena.files import File
 from include.local_aws.athena.relations import Table
 from include.local_aws.athena.types import INTEGERS, Column, listed, literal, quoted
 
@@ -88,27 +85,28 @@ def _unescaped(field: str, escape: str, separator: str) -> str:
     return field
 
 
-def open_csv(
-    engine: Engine, s3: Any, table: Table, files: Sequence[File], scratch: Path
-) -> tuple[str, list[str]]:
-    """OpenCSVSerde: line by line, quoted; decoded here to plain CSV files on disk."""
+def decode_open_csv(table: Table, paths: Sequence[str], folder: Path) -> list[str]:
+    """Rewrite files of OpenCSVSerde, line by line, as plain CSV files in a folder; their paths."""
     parameters = serde_of(table).get("Parameters") or {}
     dialect = {
         "delimiter": parameters.get("separatorChar", ","),
         "quotechar": parameters.get("quoteChar", '"'),
         "escapechar": parameters.get("escapeChar", "\\"),
     }
-    scratch.mkdir(parents=True)
-    paths = []
-    for number, file in enumerate(files):
-        url = urlsplit(file.url)
-        body = s3.get_object(Bucket=url.netloc, Key=url.path[1:])["Body"]
-        lines = gzip.GzipFile(fileobj=body) if file.url.endswith(".gz") else body.iter_lines()
-        path = scratch / f"{number}.csv"
-        with path.open("w", encoding="utf-8", newline="") as target:
-            _decode(lines, target, dialect, _skipped(table), len(table.columns))
-        paths.append(str(path))
-        engine.bytes_scanned += file.size
+    decoded = []
+    for number, path in enumerate(paths):
+        target = folder / f"{number}.csv"
+        with (
+            gzip.open(path) if path.endswith(".gz") else Path(path).open("rb") as lines,
+            target.open("w", encoding="utf-8", newline="") as file,
+        ):
+            _decode(lines, file, dialect, _skipped(table), len(table.columns))
+        decoded.append(str(target))
+    return decoded
+
+
+def open_csv(table: Table, paths: Sequence[str]) -> str:
+    """OpenCSVSerde: quoted values, over files that were decoded."""
     names = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(table.columns)))
     read = (
         f"read_csv({listed(paths)}, columns = {{{names}}}, delim = ',', quote = '\"',"
@@ -119,7 +117,7 @@ def open_csv(
         f"{_open_csv_value(f'c{i}', column, table)} AS {quoted(column.name)}"
         for i, column in enumerate(table.columns)
     ]
-    return f"(SELECT {', '.join([*items, '_path'])} FROM {read})", paths
+    return f"(SELECT {', '.join([*items, '_path'])} FROM {read})"
 
 
 def _open_csv_value(value: str, column: Column, table: Table) -> str:

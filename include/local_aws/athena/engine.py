@@ -69,6 +69,8 @@ class Engine:
             "SET TimeZone = 'UTC'",
             "SET default_null_order = 'nulls_last'",
             "SET enable_external_file_cache = false",
+            # a query opens each file several times: sizes and footers are asked for once
+            "SET enable_http_metadata_cache = true",
             "SET parquet_metadata_cache = true",
             "SET preserve_insertion_order = true",
             "SET enable_progress_bar = false",

@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from include.local_aws.athena.copies import copies
-from include.local_aws.athena.delimited import lazy_simple, open_csv, parsed, serde_of
+from include.local_aws.athena.delimited import (
+    decode_open_csv,
+    lazy_simple,
+    open_csv,
+    parsed,
+    serde_of,
+)
 from include.local_aws.athena.engine import Engine
 from include.local_aws.athena.errors import QueryError, not_supported
 from include.local_aws.athena.files import File
@@ -29,6 +35,9 @@ LIBRARIES = {
     "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe": "text",
     "org.apache.hadoop.hive.serde2.OpenCSVSerde": "csv",
 }
+FOOTER_BYTES = 16_384
+"""What DuckDB reads at the end of a Parquet file to find its footer: all of a file up to that size,
+which is then better read at once."""
 
 
 def format_of(table: Table) -> str:
@@ -47,19 +56,23 @@ def relation(
     engine: Engine, s3: Any, table: Table, files: Sequence[File], scratch: Path
 ) -> tuple[str, list[str]]:
     """Give SQL of a relation with the table's data columns and `_path`, and each file's `_path`."""
-    urls = [file.url for file in files]
     kind = format_of(table)
+    whole = [file for file in files if kind != "parquet" or file.size <= FOOTER_BYTES]
+    copied = dict(
+        zip((file.url for file in whole), copies(engine, s3, whole, scratch), strict=True)
+    )
+    paths = [copied.get(file.url, file.url) for file in files]
     if kind == "parquet":
-        return _parquet(engine, table, urls), urls
+        return _parquet(engine, table, paths, files[0].url), paths
     if kind == "json":
-        paths = copies(engine, s3, files, scratch)
         return _json(engine, table, paths), paths
     if kind == "text":
-        return lazy_simple(table, urls), urls
-    return open_csv(engine, s3, table, files, scratch)
+        return lazy_simple(table, paths), paths
+    decoded = decode_open_csv(table, paths, scratch)
+    return open_csv(table, decoded), decoded
 
 
-def _parquet(engine: Engine, table: Table, urls: Sequence[str]) -> str:
+def _parquet(engine: Engine, table: Table, urls: Sequence[str], first: str) -> str:
     """Columns by name, absent ones NULL; types must be those of the catalog or widen to them."""
     read = (
         f"read_parquet({listed(urls)}, union_by_name = true, hive_partitioning = false,"
@@ -76,7 +89,7 @@ def _parquet(engine: Engine, table: Table, urls: Sequence[str]) -> str:
         if not readable(found.type, column.type):
             text = (
                 f"Field {column.name}'s type {found.type} in the Parquet files of "
-                f"{table.qualified} ({urls[0]}, …) is incompatible with type "
+                f"{table.qualified} ({first}, …) is incompatible with type "
                 f"{column.type.lower()} defined in table schema"
             )
             raise QueryError("HIVE_BAD_DATA", text)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from include.local_aws.athena.catalog_filter import expression
 from include.local_aws.athena.engine import Engine
 from include.local_aws.athena.errors import QueryError
 from include.local_aws.athena.files import File, Partition, list_files, partitions_of
@@ -47,7 +48,7 @@ class Scans:
                 self._list(name, table)
             else:
                 files[name] = table
-                self._register(name, table)
+                self._register(name, table, needed.get(name))
         joined = {match.other_scan for need in needed.values() for match in need.joins}
         order = sorted(files, key=lambda name: bool(files[name].keys))
         for name in order:
@@ -71,9 +72,14 @@ class Scans:
             self._engine.run(f"INSERT INTO {name} VALUES {', '.join(rows)}")
         self._materialised.add(name)
 
-    def _register(self, name: str, table: Table) -> None:
-        """Write the table's partitions, typed as the catalog declares, to `_parts<scan>`."""
-        self._partitions[name] = partitions = partitions_of(table, self._glue)
+    def _register(self, name: str, table: Table, need: Needs | None) -> None:
+        """Write the table's partitions, typed as the catalog declares, to `_parts<scan>`.
+
+        Those that the catalog itself can leave out are not among them.
+        """
+        types = {key.name: key.type for key in table.keys}
+        filtered = expression(need.predicates, types) if need else None
+        self._partitions[name] = partitions = partitions_of(table, self._glue, filtered)
         keys = "".join(f", {quoted(key.name)} {key.type}" for key in table.keys)
         self._engine.run(f"CREATE TEMP TABLE _parts{name} (_number BIGINT{keys})")
         rows = []

@@ -1,5 +1,6 @@
 """DataScannedInBytes is what a relay in front of S3 sees going by."""
 
+import gzip
 import http.client
 import random
 import threading
@@ -19,6 +20,7 @@ ROWS = 60_000
 TOLERANCE = 0.02
 """The difference that is allowed; both were equal to the byte when this was written."""
 CSV = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
+LAZY = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
 
 
 class Relay(ThreadingHTTPServer):
@@ -29,6 +31,7 @@ class Relay(ThreadingHTTPServer):
     def __init__(self, target: str) -> None:
         self.target = urlsplit(target).netloc
         self.bytes = 0
+        self.requests = 0
         self.lock = threading.Lock()
         super().__init__(("127.0.0.1", 0), _Pass)
 
@@ -52,6 +55,8 @@ class _Pass(BaseHTTPRequestHandler):
         answer = connection.getresponse()
         data = answer.read()
         url = urlsplit(self.path)
+        with self.server.lock:
+            self.server.requests += 1
         if self.command == "GET" and answer.status in {200, 206} and "/data/" in url.path:
             with self.server.lock:
                 self.server.bytes += len(data)
@@ -118,6 +123,31 @@ def _csv(engine: Athena) -> None:
     engine.put("data/a.csv", "".join(f'"{i}","w{i}"\n' for i in range(ROWS)))
 
 
+def _zipped(engine: Athena) -> None:
+    """Two days of delimited text and JSON, all of it gzip; what is billed is what is stored."""
+    options = {"field.delim": ","}
+    columns = [("id", "bigint"), ("word", "string")]
+    engine.table("text", columns, [("d", "string")], serde=LAZY, serde_parameters=options)
+    engine.table("json", columns, [("d", "string")], serde=JSON)
+    for day in "12":
+        text = "".join(f"{i},w{i}\n" for i in range(ROWS))
+        engine.put(f"text/data/d={day}/a.csv.gz", gzip.compress(text.encode()))
+        engine.partition("text", [day], f"text/data/d={day}")
+        text = "".join(f'{{"id": {i}, "word": "w{i}"}}\n' for i in range(ROWS))
+        engine.put(f"json/data/d={day}/a.json.gz", gzip.compress(text.encode()))
+        engine.partition("json", [day], f"json/data/d={day}")
+
+
+def _small(engine: Athena) -> None:
+    """Forty days of files that are no larger than what a footer is looked for in."""
+    engine.table("data", [("id", "bigint"), ("word", "string")], [("d", "string")])
+    for day in range(40):
+        words = pa.array([f"w{day}{i}" for i in range(50)])
+        columns = {"id": pa.array(range(50), pa.int64()), "word": words}
+        engine.put_parquet(f"data/d={day:02d}/part", columns)
+        engine.partition("data", [f"{day:02d}"], f"data/d={day:02d}")
+
+
 @pytest.mark.parametrize(
     ("fill", "sql"),
     [
@@ -128,6 +158,11 @@ def _csv(engine: Athena) -> None:
         (_parquet, "SELECT a.d, count(*) FROM data a JOIN data b ON a.id = b.id GROUP BY 1"),
         (_json, "SELECT sum(id) FROM data"),
         (_csv, "SELECT max(word) FROM data"),
+        (_zipped, "SELECT count(*), max(word) FROM text"),
+        (_zipped, "SELECT sum(id) FROM text WHERE d = '2'"),
+        (_zipped, "SELECT sum(id) FROM json WHERE d = '2'"),
+        (_small, "SELECT max(word) FROM data"),
+        (_small, "SELECT max(word) FROM data WHERE d BETWEEN '03' AND '05'"),
     ],
 )
 def test_the_relay_agrees(
@@ -139,3 +174,36 @@ def test_the_relay_agrees(
     passed = relay.bytes - before
     assert passed > 0
     assert scanned == pytest.approx(passed, rel=TOLERANCE)
+
+
+def test_a_day_costs_the_same_however_many_there_are(measured: Athena, relay: Relay) -> None:
+    """Partitions that the query cannot need are neither listed nor opened."""
+    _parquet(measured)
+    costs = []
+    for days in (4, 40):
+        for day in range(4, days):
+            measured.partition("data", [str(day)], f"data/d={day}")
+            measured.put(f"data/d={day}/part", "not Parquet: whoever opens it fails")
+        before = relay.bytes, relay.requests
+        execution = measured.run("SELECT sum(x), count(*) FROM data WHERE d = '2'")
+        assert measured.result(execution["QueryExecutionId"])[1][1] == str(ROWS)
+        written = relay.bytes - before[0], relay.requests - before[1]
+        assert execution["Statistics"]["DataScannedInBytes"] == written[0]
+        costs.append(written)
+    assert costs[0] == costs[1]
+
+
+def test_many_partitions_are_listed_together_unless_the_folder_holds_too_much_else(
+    measured: Athena, relay: Relay
+) -> None:
+    _small(measured)
+    sql = "SELECT count(*), count(DISTINCT d) FROM data"
+    assert measured.rows(sql) == [("2000", "40")]
+    before = relay.requests
+    measured.run(sql)
+    together = relay.requests - before
+    assert 40 <= together < 60  # a file each, the listing, the results
+    measured.put("data/d=00/_hidden", "x")
+    measured.partition("data", ["40"], "elsewhere/data/d=40")
+    measured.put("elsewhere/data/d=40/part", measured.get("data/d=00/part"))
+    assert measured.rows(sql) == [("2050", "41")]  # one of them is elsewhere
