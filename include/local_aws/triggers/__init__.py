@@ -2,7 +2,6 @@
 
 Triggers that CloudFormation makes are MiniStack's and are not seen here.
 
-    schedules.py    cron expressions
     definitions.py  triggers and workflows, as they are defined
     chains.py       what a trigger starts, and what that triggers in turn
     workflows.py    runs of workflows

@@ -11,16 +11,21 @@ import logging
 import threading
 import time
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from botocore.exceptions import BotoCoreError
+
+from include.local_aws import schedules
 from include.local_aws.data_quality.store import Documents
 from include.local_aws.front.context import AwsError, Context
-from include.local_aws.triggers import schedules
 
 LOGGER = logging.getLogger(__name__)
 CHAIN, TRIGGER = "chain", "trigger"
 TICK_SECONDS = 0.5
+MOST_PROBLEMS = 8
+"""So often in a row a chain cannot be looked at until it is given up: about a minute and a half."""
+LONGEST_PAUSE = 30.0
 FINAL = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR", "CANCELLED")
 Node = dict[str, Any]
 
@@ -38,7 +43,8 @@ class Chains:
         self._store = store
         self._lock = threading.RLock()
         self._end = threading.Event()
-        self._minute = datetime.now(UTC).replace(second=0, microsecond=0)
+        self._minutes = schedules.Minutes()
+        self._open = {chain["Id"] for chain in store.all(CHAIN) if chain["Open"]}
         self._thread = threading.Thread(target=self._drive, name="triggers", daemon=True)
         self._thread.start()
 
@@ -65,6 +71,7 @@ class Chains:
         }
         with self._lock:
             self._store.add(CHAIN, chain["Id"], chain)
+            self._open.add(chain["Id"])
             self._fire(chain, trigger)
             self._save(chain)
         return str(chain["Id"])
@@ -89,31 +96,58 @@ class Chains:
 
     def _drive(self) -> None:
         while not self._end.wait(TICK_SECONDS):
-            try:
-                with self._lock:
-                    self._start_what_is_due()
-                    for chain in self._store.all(CHAIN):
-                        if chain["Open"]:
-                            self._advance(chain)
-            except Exception:
-                # the next tick tries again: a client that waits sees a chain that stays open
-                LOGGER.exception("triggers")
+            if minute := self._minutes.begun():
+                for trigger in self._store.all(TRIGGER):
+                    self._start_if_due(trigger, minute)
+            for identity in sorted(self._open):
+                self._look_at(identity)
 
-    def _start_what_is_due(self) -> None:
-        minute = datetime.now(UTC).replace(second=0, microsecond=0)
-        if minute == self._minute:
+    def _start_if_due(self, trigger: dict[str, Any], minute: datetime) -> None:
+        """Begin the chain of a scheduled trigger; a failure of one leaves the others alone."""
+        if trigger["Type"] != "SCHEDULED" or trigger["State"] != "ACTIVATED":
             return
-        self._minute = minute
-        for trigger in self._store.all(TRIGGER):
-            due = trigger["Type"] == "SCHEDULED" and trigger["State"] == "ACTIVATED"
-            if due and schedules.parse(trigger["Schedule"]).due(minute):
+        try:
+            if schedules.parse(trigger["Schedule"]).due(minute):
                 self.begin(trigger)
+        except Exception:  # the thread goes on: it drives all the others
+            LOGGER.exception("trigger %s was due at %s and did not start", trigger["Name"], minute)
+
+    def _look_at(self, identity: str) -> None:
+        """Advance a chain; what goes wrong with it is tried again later, and not for ever."""
+        with self._lock:
+            chain = self._store.get(CHAIN, identity)
+            if chain is None or not chain["Open"]:
+                self._open.discard(identity)
+                return
+            if chain.get("LookAgain", 0) > time.time():
+                return
+            try:
+                self._advance(chain)
+            except Exception as error:  # the thread goes on: it drives all the others
+                self._put_off(identity, error)
+
+    def _put_off(self, identity: str, error: Exception) -> None:
+        """Note that a chain could not be advanced; give it up when that was so too often."""
+        chain = self._store.get(CHAIN, identity) or {"Id": identity, "Nodes": []}
+        problems = chain.get("Problems", 0) + 1
+        text = str(error) if isinstance(error, AwsError) else f"{type(error).__name__}: {error}"
+        chain |= {"Problems": problems, "ErrorMessage": text}
+        if problems < MOST_PROBLEMS:
+            pause = min(TICK_SECONDS * 2**problems, LONGEST_PAUSE)
+            LOGGER.warning("chain %s, again in %.0f s: %s", identity, pause, text)
+            self._save(chain | {"LookAgain": time.time() + pause})
+            return
+        LOGGER.error("chain %s is given up", identity, exc_info=error)
+        for node in chain["Nodes"]:
+            if node["State"] not in FINAL:
+                node |= {"State": "ERROR", "ErrorMessage": text}
+        self._save(chain | {"Open": False, "CompletedOn": time.time(), "GivenUp": True})
 
     def _advance(self, chain: dict[str, Any]) -> None:
         """Look at the runs of a chain, and fire what they trigger."""
         for node in chain["Nodes"]:
             if node["State"] not in FINAL:
-                node["State"] = self._state(node)
+                node |= self._now(node)
         fired = False
         for trigger in self._store.all(TRIGGER):
             watching = trigger["Type"] == "CONDITIONAL" and trigger["State"] == "ACTIVATED"
@@ -125,16 +159,26 @@ class Chains:
                 fired = True
         if not fired and all(node["State"] in FINAL for node in chain["Nodes"]):
             chain |= {"Open": False, "CompletedOn": time.time()}
-        self._save(chain)
+        self._save(chain | {"Problems": 0})
+
+    def _now(self, node: Node) -> Node:
+        """What has become of a run; one whose job or crawler was deleted is in ERROR."""
+        try:
+            return {"State": self._state(node)}
+        except AwsError as error:
+            if error.code != "EntityNotFoundException":
+                raise
+            return {"State": "ERROR", "ErrorMessage": str(error)}
 
     def _fire(self, chain: dict[str, Any], trigger: dict[str, Any]) -> None:
         """Start what a trigger starts; what cannot be started is a run in ERROR."""
         chain["Fired"].append(trigger["Name"])
+        self._save(chain)  # at most once, whatever happens below
         for action in trigger["Actions"]:
             node: Node = {"Trigger": trigger["Name"], "State": "RUNNING", "StartedOn": time.time()}
             try:
                 node |= self._started(chain, trigger["Name"], action)
-            except AwsError as error:
+            except (AwsError, BotoCoreError) as error:
                 names = {key: action[key] for key in ("JobName", "CrawlerName") if key in action}
                 node |= names | {"State": "ERROR", "ErrorMessage": str(error)}
                 LOGGER.warning("trigger %s: %s", trigger["Name"], error)
@@ -165,12 +209,13 @@ class Chains:
                 int(node["StartedOn"]) - 1
             )
             return str(last.get("Status", "FAILED")) if ended else "RUNNING"
-        runs = self._front.forward("AWSGlue.GetJobRuns", {"JobName": node["JobName"]})["JobRuns"]
-        by_id = {run["Id"]: run for run in runs}
+        job = {"JobName": node["JobName"]}
+        runs = self._front.forward("AWSGlue.GetJobRuns", job)["JobRuns"]
         retries = {run.get("PreviousRunId"): run["Id"] for run in runs}
         while node["RunId"] in retries:
             node["RunId"] = retries[node["RunId"]]
-        state = by_id[node["RunId"]]["JobRunState"]
+        run = self._front.forward("AWSGlue.GetJobRun", job | {"RunId": node["RunId"]})["JobRun"]
+        state = run["JobRunState"]
         return str(state) if state in FINAL else "RUNNING"
 
     def _save(self, chain: dict[str, Any]) -> None:

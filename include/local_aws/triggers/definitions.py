@@ -3,10 +3,10 @@
 import time
 from typing import Any
 
+from include.local_aws import schedules
 from include.local_aws.catalog.requests import page
 from include.local_aws.data_quality.store import Documents
 from include.local_aws.front.context import AwsError, Context, Handler
-from include.local_aws.triggers import schedules
 from include.local_aws.triggers.chains import TRIGGER, Chains
 
 WORKFLOW = "workflow"

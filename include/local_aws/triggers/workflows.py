@@ -126,8 +126,11 @@ class WorkflowRuns:
         states = [node["State"] for node in chain["Nodes"]]
         counts = {name: states.count(state) for name, state in COUNTED.items()}
         over = "STOPPED" if chain.get("Stopped") else "COMPLETED"
+        over = "ERROR" if chain.get("GivenUp") else over
         shown = run | {
             "Status": "RUNNING" if chain["Open"] else over,
             "Statistics": {"TotalActions": len(states), **counts},
         }
+        if chain.get("GivenUp"):
+            shown["ErrorMessage"] = chain["ErrorMessage"]
         return shown | ({} if chain["Open"] else {"CompletedOn": chain["CompletedOn"]})

@@ -3,10 +3,16 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from include.local_aws import schedules
+from include.local_aws.data_quality.store import Documents
+from include.local_aws.front.context import AwsError, Context
+from include.local_aws.triggers import chains
+from include.local_aws.triggers.workflows import WorkflowRuns
 from tests.unit.local_aws.jobs.whole_front import WholeFront
 
 PRINTS = "import sys; print('argv', *sys.argv[1:])"
@@ -85,8 +91,6 @@ def test_a_trigger_on_demand_starts_its_jobs_and_what_depends_on_them(
 def test_a_scheduled_trigger_fires_at_its_minute(
     lake: WholeFront, jobs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from include.local_aws.triggers import chains
-
     now = {"at": datetime.now(UTC)}
     clock = type("Clock", (datetime,), {"now": classmethod(lambda _, zone: now["at"])})
     due = now["at"] + timedelta(hours=5)
@@ -95,7 +99,7 @@ def test_a_scheduled_trigger_fires_at_its_minute(
     lake.glue.create_trigger(
         Name=name, Type="SCHEDULED", Schedule=schedule, Actions=[{"JobName": jobs[0]}]
     )
-    monkeypatch.setattr(chains, "datetime", clock)
+    monkeypatch.setattr(schedules, "datetime", clock)
     now["at"] = due - timedelta(days=1)  # not activated: nothing happens
     time.sleep(1.5)
     lake.glue.start_trigger(Name=name)
@@ -213,3 +217,60 @@ def test_what_could_never_work_is_refused(lake: WholeFront, jobs: list[str]) -> 
     assert changed["Description"] == "changed"
     glue.delete_trigger(Name=f"{jobs[0]}-right")
     glue.delete_trigger(Name=f"{jobs[0]}-right")
+
+
+def test_a_run_whose_job_is_deleted_is_in_error(lake: WholeFront, unique: str) -> None:
+    glue = lake.glue
+    slow = lake.job(unique, "import time; time.sleep(600)", kind="pythonshell")
+    glue.create_workflow(Name=unique)
+    glue.create_trigger(
+        Name=unique, Type="ON_DEMAND", Actions=[{"JobName": slow}], WorkflowName=unique
+    )
+    run_id = glue.start_workflow_run(Name=unique)["RunId"]
+    running = glue.get_job_runs(JobName=slow)["JobRuns"][0]["Id"]
+    glue.delete_job(JobName=slow)
+
+    def over() -> Any:
+        run = glue.get_workflow_run(Name=unique, RunId=run_id)["Run"]
+        return run if run["Status"] != "RUNNING" else None
+
+    run = until(over)
+    assert (run["Status"], run["Statistics"]["ErroredActions"]) == ("COMPLETED", 1)
+    assert "sleep" not in lake.log(running)
+
+
+def test_a_chain_that_cannot_be_looked_at_is_given_up_and_harms_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chains, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(chains, "LONGEST_PAUSE", 0.05)
+    asked: dict[str, int] = {"broken": 0, "fine": 0}
+
+    def forward(_: Context, target: str, body: dict[str, Any]) -> dict[str, Any]:
+        if target == "AWSGlue.StartJobRun":
+            return {"JobRunId": body["JobName"]}
+        asked[body["JobName"]] += 1
+        if body["JobName"] == "broken":
+            raise AwsError("InternalServiceException", "out of order", 500)
+        state = "SUCCEEDED" if asked["fine"] > 2 * chains.MOST_PROBLEMS else "RUNNING"
+        run = {"Id": "fine", "JobRunState": state}
+        return {"JobRuns": [run], "JobRun": run}
+
+    monkeypatch.setattr(Context, "forward", forward)
+    store = Documents(tmp_path / "triggers.sqlite")
+    driven = chains.Chains(Context("http://x", tmp_path, "r", "0", 1, "http://y"), store)
+    found = {}
+    for job in asked:
+        trigger = {"Name": job, "Type": "ON_DEMAND", "Actions": [{"JobName": job}]}
+        run = {"WorkflowRunId": job, "Name": job}
+        store.add("workflow run", job, run | {"WorkflowRunProperties": {}})
+        driven.begin(trigger, run)
+    shown = WorkflowRuns(store, driven)
+    for job in asked:
+        until(lambda job=job: not driven.get(job)["Open"], 20)
+        found[job] = shown.get({"Name": job, "RunId": job})
+    driven.close()
+    assert asked["broken"] == chains.MOST_PROBLEMS
+    assert (found["broken"]["Status"], found["fine"]["Status"]) == ("ERROR", "COMPLETED")
+    assert found["broken"]["ErrorMessage"] == "InternalServiceException: out of order"
+    assert found["broken"]["Statistics"]["ErroredActions"] == 1

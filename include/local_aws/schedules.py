@@ -6,7 +6,7 @@ Grammar: AWS Glue Developer Guide, "Time-based schedules for jobs and crawlers".
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from include.local_aws.front.context import AwsError
 
@@ -26,6 +26,25 @@ class Schedule:
         day = (moment.weekday() + 1) % 7 + 1  # 1 is Sunday
         values = (moment.minute, moment.hour, moment.day, moment.month, day, moment.year)
         return all(value in field for value, field in zip(values, self.fields, strict=True))
+
+
+class Minutes:
+    """Tells of each minute (UTC) that has begun since it was made, once."""
+
+    def __init__(self) -> None:
+        self._last = self._now()
+
+    def begun(self) -> datetime | None:
+        """The minute that is now, None if it was told before."""
+        minute = self._now()
+        if minute == self._last:
+            return None
+        self._last = minute
+        return minute
+
+    @staticmethod
+    def _now() -> datetime:
+        return datetime.now(UTC).replace(second=0, microsecond=0)
 
 
 def parse(text: str) -> Schedule:

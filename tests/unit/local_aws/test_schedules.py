@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from include.local_aws.front.context import AwsError
-from include.local_aws.triggers.schedules import parse
+from include.local_aws.schedules import parse
 
 
 @pytest.mark.parametrize(
