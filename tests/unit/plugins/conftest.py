@@ -1,6 +1,7 @@
 """A real S3, Glue catalog and PostgreSQL for the operators, and a task instance to run them as."""
 
 import asyncio
+import json
 import os
 import shutil
 import socket
@@ -15,7 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 # Airflow reads these when it is first imported.
 os.environ.setdefault("AIRFLOW_HOME", f"{tempfile.gettempdir()}/retail-lake-tests-{os.getpid()}")
@@ -130,6 +131,7 @@ def front(ministack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     url = f"http://127.0.0.1:{port}"
     command = ["-m", "include.local_aws.front", "--port", str(port), "--endpoint", ministack]
     command += ["--state", str(folder), "--gateway-port", str(gateway)]
+    command += ["--faults", str(folder / "faults.sqlite")]
     with (
         service(command, folder / "front.log", answers(f"{url}/healthz")),
         pytest.MonkeyPatch.context() as patch,
@@ -137,6 +139,20 @@ def front(ministack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         patch.setenv("AWS_ENDPOINT_URL_GLUE", url)
         patch.setenv("AWS_ENDPOINT_URL_ATHENA", url)
         yield url
+
+
+@pytest.fixture
+def fault(front: str) -> Iterator[Callable[..., None]]:
+    """Orders what goes wrong with calls to Glue and Athena (see include/local_aws/README.md)."""
+    url = f"{front}/_local_aws/faults"
+
+    def order(**wanted: Any) -> None:
+        with urlopen(Request(url, json.dumps(wanted).encode(), method="POST")) as answer:
+            assert answer.status == 200
+
+    yield order
+    with urlopen(Request(url, method="DELETE")) as answer:
+        assert answer.status == 200
 
 
 @pytest.fixture(scope="session")

@@ -65,7 +65,7 @@ class Fault:
     """What goes wrong with requests whose `METHOD /path?query` fits `request`, so many times.
 
     `kind` is a status (`500 InternalError`), `200 InternalError` (which S3 says when it fails after
-    the headers), or `reset` in the middle of the body.
+    the headers), `reset` in the middle of the body, or `lost`: it is done, but nobody is told.
     """
 
     request: str
@@ -130,7 +130,7 @@ def _handler(faulty: FaultyS3) -> type[BaseHTTPRequestHandler]:
                 self.connection.close()
                 return
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            if fault is not None:
+            if fault is not None and fault.kind != "lost":
                 status, code = fault.kind.split(" ")
                 self._answer(int(status), {}, ERROR % code.encode())
                 return
@@ -139,8 +139,13 @@ def _handler(faulty: FaultyS3) -> type[BaseHTTPRequestHandler]:
             headers = {k: v for k, v in self.headers.items() if k.lower() != "expect"}
             connection.request(self.command, self.path, body, headers)
             answer = connection.getresponse()
-            self._answer(answer.status, dict(answer.getheaders()), answer.read())
+            content = answer.read()
             connection.close()
+            if fault is not None:
+                self.close_connection = True
+                self.connection.close()
+                return
+            self._answer(answer.status, dict(answer.getheaders()), content)
 
         def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
             self.send_response_only(status)

@@ -1,0 +1,107 @@
+"""What AWS throttles, drops or answers into the void is done once: no second job, query or move."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from retail_lake.hooks.catalog import CatalogHook, SupersededError
+from retail_lake.operators.athena import ReleaseAthenaOperator
+from tests.unit.plugins.conftest import complete
+from tests.unit.plugins.databases.proxies import Fault, FaultyS3
+from tests.unit.plugins.test_glue_job import RELEASE, Job, job
+from tests.unit.plugins.world import DAY, World, release
+
+__all__ = ["job"]  # a fixture
+
+
+@pytest.fixture
+def lossy(front: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyS3]:
+    """What the operators reach Glue through; it may lose answers."""
+    with FaultyS3(front).running() as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_GLUE", proxy.url)
+        yield proxy
+
+
+@pytest.mark.parametrize("kind", ["throttle", "drop"])
+def test_a_publication_waits_and_is_one(
+    world: World, fault: Callable[..., None], kind: str
+) -> None:
+    operator = world.publisher(release(1), world.location())
+    before = int(CatalogHook().table(*world.pointer)["VersionId"])
+    for action in ("GetTable", "BatchCreatePartition", "UpdateTable"):
+        fault(kind=kind, service="glue", action=action, times=2)
+    assert operator.execute(world.context)["changed"]
+    assert int(CatalogHook().table(*world.pointer)["VersionId"]) == before + 1
+    assert world.published()["daily_sales", DAY] == release(1)
+
+
+@pytest.mark.parametrize("kind", ["throttle", "drop"])
+def test_a_job_is_started_once(
+    job: Job, context: Any, fault: Callable[..., None], kind: str
+) -> None:
+    for action in ("GetJobRuns", "StartJobRun", "GetJobRun", "BatchCreatePartition"):
+        fault(kind=kind, service="glue", action=action, times=2)
+    complete(job.operator("write"), context)
+    assert [run["JobRunState"] for run in job.runs()] == ["SUCCEEDED"]
+    assert job.partitions() == [["2025-03-01", RELEASE]]
+
+
+@pytest.mark.parametrize("kind", ["throttle", "drop"])
+def test_a_query_is_started_once(
+    workgroup: str,
+    database: str,
+    context: Any,
+    client: Callable[[str], Any],
+    fault: Callable[..., None],
+    kind: str,
+) -> None:
+    for action in ("StartQueryExecution", "GetQueryExecution"):
+        fault(kind=kind, service="athena", action=action, times=2)
+    operator = ReleaseAthenaOperator(
+        task_id="build", query="SELECT 1", database=database, workgroup=workgroup
+    )
+    result = complete(operator, context)
+    listed = client("athena").list_query_executions(WorkGroup=workgroup)["QueryExecutionIds"]
+    assert listed == [result["query_execution_id"]]
+
+
+def test_a_start_whose_answer_is_lost_is_the_run_that_is_waited_for(
+    job: Job, context: Any, lossy: FaultyS3
+) -> None:
+    """The client repeats it, Glue refuses a second run, and the first is known by its token."""
+    lossy.faults = [Fault("^POST", "lost", 0)]
+    operator = job.operator("write")
+    original = operator._recent_runs
+
+    def then_lose_one() -> Any:
+        found = original()
+        if not lossy.faults[0].done:
+            lossy.faults[0].times = 1  # the next call is StartJobRun
+        return found
+
+    operator._recent_runs = then_lose_one  # type: ignore[method-assign]
+    result = complete(operator, context)
+    assert lossy.faults[0].done == 1
+    (run,) = job.runs()
+    assert run["Id"] == result["job_run_id"]
+    assert job.partitions() == [["2025-03-01", RELEASE]]
+
+
+def test_a_move_whose_answer_is_lost_is_not_made_twice(world: World, lossy: FaultyS3) -> None:
+    """The client repeats it and is refused: loud, and the retry finds that it is published."""
+    operator = world.publisher(release(1), world.location())
+    before = int(CatalogHook().table(*world.pointer)["VersionId"])
+    move = operator.hook.move
+
+    def lose_the_answer(*arguments: Any) -> None:
+        lossy.faults = [Fault("^POST", "lost", 1)]
+        move(*arguments)
+
+    operator.hook.move = lose_the_answer  # type: ignore[method-assign]
+    with pytest.raises(SupersededError):
+        operator.execute(world.context)
+    assert [fault.done for fault in lossy.faults] == [1]
+    assert not operator.execute(world.context)["changed"]
+    assert int(CatalogHook().table(*world.pointer)["VersionId"]) == before + 1
+    assert world.published()["daily_sales", DAY] == release(1)
