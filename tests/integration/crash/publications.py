@@ -88,36 +88,39 @@ def parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
 
 @dataclass
 class Publications:
-    """Builds releases of DAYS and makes the runs whose task `publish` publishes them."""
+    """Builds releases and makes the runs whose task `publish` publishes them.
+
+    Attributes:
+        firsts: the first release by content and days.
+    """
 
     deployed: Deployment
     worker: Worker
-    built: int = 0
-    firsts: dict[int, str] = field(default_factory=dict)  # content → its first release
+    firsts: dict[tuple[int, tuple[date, ...]], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.s3, self.athena = boto3.client("s3"), boto3.client("athena")
         self.glue = boto3.client("glue")
 
-    def build(self, content: int, base: str | None = None) -> Run:
-        """Build a release; return the run at the point where it would publish.
+    def build(self, content: int, days: Sequence[date] = DAYS) -> Run:
+        """Build a release on what is published; return the run at the point where it would publish.
 
         Args:
             content: which of the CONTENTS.
-            base: folder of the pointer that it is built on; the current one if not said.
+            days: of it.
         """
-        self.built += 1
-        name = f"r{DAYS[0]:%Y%m%d}_{self.built:012x}"
-        run = Run(self.worker, "retail_sales_daily", f"publication_{self.built}")
+        number = self.worker.number("publication")
+        name = f"r{DAYS[0]:%Y%m%d}_{number:012x}"
+        run = Run(self.worker, "retail_sales_daily", f"publication {number}")
         run.give("open_release", return_value={"release": name})
         run.give(
             "check_drift",
             return_value={
-                "inputs": self._write(layout.inputs_key(name), inputs(name)),
-                "base_location": base or self.location(),
+                "inputs": self._write(layout.inputs_key(name), inputs(name, days)),
+                "base_location": self.location(),
             },
         )
-        manifest = self._silver(name, content)
+        manifest = self._silver(name, content, days)
         run.give(
             "bronze_to_silver",
             return_value={
@@ -125,7 +128,7 @@ class Publications:
             },
         )
         run.give("restatements", days=[], return_value={})
-        for mart, table in self._gold(name, content).items():
+        for mart, table in self._gold(name, content, days).items():
             run.give(f"gold.build_{mart}", return_value={"staged_table": table})
         return run
 
@@ -143,10 +146,10 @@ class Publications:
         self.s3.put_object(Bucket=self.deployed.lake_bucket, Key=key, Body=body)
         return self._uri(key)
 
-    def _silver(self, name: str, content: int) -> dict[str, Any]:
+    def _silver(self, name: str, content: int, days: Sequence[date]) -> dict[str, Any]:
         """Write and register the sales; return what the job's manifest would say."""
         partitions = []
-        for day in DAYS:
+        for day in days:
             rows = [row for row in sales(content) if row["ingest_date"] == day]
             if rows:
                 prefix = f"{layout.run_prefix('silver', 'sales', name, TOKEN)}sale_date={day}/"
@@ -157,15 +160,15 @@ class Publications:
         CatalogHook().register(LAKE.silver_database, "sales", partitions)
         return {
             "release": name,
-            "affected_days": list(map(str, DAYS)),
+            "affected_days": list(map(str, days)),
             "tables": [{"table": "sales", "partitions": partitions}],
         }
 
-    def _gold(self, name: str, content: int) -> dict[str, str]:
+    def _gold(self, name: str, content: int, days: Sequence[date]) -> dict[str, str]:
         """Stage all marts; return the table of each."""
-        if content in self.firsts:
-            return {mart.name: self._copied(mart.name, name, content) for mart in MARTS}
-        self.firsts[content] = name
+        first = self.firsts.setdefault((content, tuple(days)), name)
+        if first != name:
+            return {mart.name: self._copied(mart.name, name, first) for mart in MARTS}
         running = []
         for mart in MARTS:
             folder = self._uri(layout.gold_prefix(mart.name, name, 1))
@@ -178,12 +181,11 @@ class Publications:
             wait_for(self.athena, execution)
         return {mart.name: staged(mart.name, name) for mart in MARTS}
 
-    def _copied(self, mart: str, name: str, content: int) -> str:
-        """Stage a mart with files of its own, as a CTAS made them for the content's first release.
+    def _copied(self, mart: str, name: str, first: str) -> str:
+        """Stage a mart with files of its own, as a CTAS made them for the first release like it.
 
         That a CTAS makes the same bytes again: `test_chain_crashes.py`.
         """
-        first = self.firsts[content]
         registered = CatalogHook().partitions(LAKE.gold_database, mart, f"release = '{first}'")
         partitions = []
         for one in registered:
@@ -225,9 +227,9 @@ def hashes(pointer: Pointer) -> Hashes:
     return found
 
 
-def inputs(name: str) -> dict[str, Any]:
+def inputs(name: str, days: Sequence[date]) -> dict[str, Any]:
     """What is needed of a release's input list."""
-    return {"release": name, "window": {"from": str(DAYS[0]), "to": str(DAYS[-1])}}
+    return {"release": name, "window": {"from": str(days[0]), "to": str(days[-1])}}
 
 
 def wait_for(athena: Any, execution: str) -> None:

@@ -6,22 +6,32 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[3]
 KILLED = -signal.SIGKILL
+#: Pattern of the calls that change something.
+WRITES = r"\.(Batch(Create|Delete|Stop)|Complete|Copy|Create|Delete|Put|Start|Update|Upload)"
 
 
 @dataclass(frozen=True)
 class FailPoint:
-    """Where an attempt dies: `before` its n-th call to AWS is sent, or `after` the answer."""
+    """Where an attempt dies: `before` its n-th call to AWS is sent, or `after` the answer.
+
+    Attributes:
+        call: n, from 1.
+        side: `before` or `after`.
+        only: pattern of the calls that count.
+    """
 
     call: int
     side: str
+    only: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,11 @@ class Outcome:
 
 
 class Worker:
-    """The process that forks for every attempt (see `worker.py`)."""
+    """The process that forks for every attempt (see `worker.py`).
+
+    Attributes:
+        tasks: by DAG the name of each task's operator, in an order in which they may run.
+    """
 
     def __init__(self, deployment: Path, folder: Path) -> None:
         self.folder = folder
@@ -62,7 +76,7 @@ class Worker:
             )
         os.close(theirs)
         self._answers = os.fdopen(answers)
-        self.tasks: dict[str, list[str]] = json.loads(self._answer())
+        self.tasks: dict[str, dict[str, str]] = json.loads(self._answer())
 
     def ask(self, order: dict[str, Any]) -> int:
         """Give an order; return the answer."""
@@ -160,8 +174,7 @@ class Run:
             "log": str(self.folder / "log"),
             "calls": str(self.folder / f"{name}.calls"),
             "outcome": str(self.folder / f"{name}.json"),
-            "call": at.call if at else 0,
-            "side": at.side if at else "before",
+            **asdict(at or FailPoint(0, "before")),
         }
         pid = self.worker.ask(order)
         return Attempt(self.worker, pid, Path(order["calls"]), Path(order["outcome"]))
@@ -171,3 +184,32 @@ class Run:
         outcome = self.start(task_id).wait()
         assert outcome.state in ("success", "skipped"), f"{task_id}: {outcome.error}"
         return outcome
+
+    def kill(
+        self,
+        task_id: str,
+        sides: Sequence[str] = ("before", "after"),
+        only: str = "",
+        check: Callable[[], None] = lambda: None,
+    ) -> int:
+        """Kill a task at each of its calls, until it has no more and succeeds.
+
+        Args:
+            task_id: the task.
+            sides: where at a call: before it is sent, after it was answered.
+            only: pattern of the calls.
+            check: what must hold after every kill.
+
+        Returns:
+            How often it was killed.
+        """
+        kills = 0
+        for call in count(1):
+            for side in sides:
+                outcome = self.start(task_id, FailPoint(call, side, only)).wait()
+                if outcome.state != "killed":
+                    assert outcome.state in ("success", "skipped"), f"{task_id}: {outcome.error}"
+                    return kills
+                kills += 1
+                check()
+        raise AssertionError("not reached")

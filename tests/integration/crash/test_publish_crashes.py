@@ -8,9 +8,7 @@ from itertools import combinations
 
 import pytest
 
-from include.lake import deployment
 from include.laptop.published import Published
-from include.laptop.stack import Laptop
 from tests.integration.crash.publications import (
     CONTENTS,
     MARTS,
@@ -20,20 +18,10 @@ from tests.integration.crash.publications import (
     revenue,
 )
 from tests.integration.crash.reader import Reader, Seen
-from tests.integration.crash.tasks import FailPoint, Worker
+from tests.integration.crash.tasks import FailPoint
 
 MOVE = "glue.UpdateTable"
 PUBLICATIONS = 200
-
-
-@pytest.fixture(scope="module")
-def publications(laptop: Laptop, worker: Worker) -> Publications:
-    return Publications(deployment.load(laptop.deployment), worker)
-
-
-@pytest.fixture(scope="module")
-def reader(laptop: Laptop) -> Reader:
-    return Reader(laptop.outputs()["AnalystsWorkgroup"])
 
 
 class Matrix:

@@ -13,6 +13,7 @@ it was answered. Botocore's own events tell of the calls; nothing in the product
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import traceback
@@ -41,11 +42,14 @@ class FailPoints:
         file: gets a line per call, before it is sent.
         call: number of the call to die at, from 1; 0 for none.
         side: `before` it is sent or `after` it was answered.
+        only: pattern of the calls that count.
+        sent: how many of them there were.
     """
 
     file: Path
     call: int = 0
     side: str = "before"
+    only: str = ""
     sent: int = 0
 
     def register(self) -> None:
@@ -55,14 +59,16 @@ class FailPoints:
 
     def before(self, event_name: str, **_: Any) -> None:
         """Note a call that is about to be sent."""
-        self.sent += 1
         with self.file.open("a") as file:
             file.write(event_name.removeprefix("before-send.") + "\n")
-        self._die("before")
+        if re.search(self.only, event_name):
+            self.sent += 1
+            self._die("before")
 
-    def after(self, **_: Any) -> None:
+    def after(self, event_name: str, **_: Any) -> None:
         """Hear of an answer."""
-        self._die("after")
+        if re.search(self.only, event_name):
+            self._die("after")
 
     def _die(self, side: str) -> None:
         if (self.call, self.side) == (self.sent, side):
@@ -148,7 +154,7 @@ def run(dags: dict[str, Any], order: dict[str, Any]) -> None:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
-    FailPoints(Path(order["calls"]), order["call"], order["side"]).register()
+    FailPoints(Path(order["calls"]), order["call"], order["side"], order["only"]).register()
     task = dags[order["dag_id"]].get_task(order["task_id"])
     replace_text(Path(order["outcome"]), json.dumps(attempt(task, order)))
 
@@ -159,10 +165,11 @@ def main() -> None:
     deployment.shipped = lambda *_: file  # type: ignore[assignment]
     bag = DagBag(dag_folder=str(ROOT / "dags"), include_examples=False)
     assert not bag.import_errors, bag.import_errors
-    order_of_tasks = {
-        name: [task.task_id for task in dag.topological_sort()] for name, dag in bag.dags.items()
+    operators = {
+        name: {task.task_id: task.task_type for task in dag.topological_sort()}
+        for name, dag in bag.dags.items()
     }
-    print(json.dumps(order_of_tasks), file=answers, flush=True)
+    print(json.dumps(operators), file=answers, flush=True)
     for line in sys.stdin:
         order = json.loads(line)
         if "wait" in order:
