@@ -10,7 +10,7 @@ DAYS ?= 3
 # which environment a bundle is for: the one deployed last, else the laptop's
 DEPLOYMENT ?= $(firstword $(wildcard include/deployment.json .local/deployment.json) include/deployment.json)
 
-.PHONY: help setup lock demo up down status env athena replay test test-slow bench lint format bundle preflight
+.PHONY: help setup lock demo up down status env athena replay rollback test test-slow bench lint format bundle preflight
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -43,6 +43,9 @@ athena: export SQL := $(value SQL)
 replay: ## what quarantine would let pass now: make replay ARGS="--dataset vendor_sales --apply"
 	@$(GLUE) -m include.laptop replay $(ARGS)
 
+rollback: ## versions of what is published: make rollback ARGS="--list", ARGS="--to 17"
+	@$(GLUE) -m include.laptop rollback $(ARGS)
+
 test: setup ## all tests
 	@$(GLUE) -m pytest -q tests/unit/local_aws tests/unit/glue_jobs tests/unit/sample_data \
 		tests/unit/infrastructure tests/unit/laptop
@@ -52,7 +55,10 @@ test: setup ## all tests
 bench: setup ## measure P1 to P5 side by side: make bench BENCH="--only P3,P4 --rows 300000 --pairs 1"
 	@$(GLUE) -m tests.benchmarks $(BENCH)
 
-test-slow: setup ## the tests that take minutes: 44 real days, records of 100 MB
+test-crash: setup ## kill what writes at each call to AWS: 200 publications, the whole chain
+	@$(AIRFLOW) -m pytest -q -s -m slow tests/integration/crash
+
+test-slow: setup ## the tests that take minutes: 44 real days, a month, records of 100 MB
 	@$(GLUE) -m pytest -q -m slow tests/unit/glue_jobs
 	@$(AIRFLOW) -m pytest -q -m slow tests/e2e
 
