@@ -125,7 +125,8 @@ with DAG(
         books={"restatements": restate.output["days"]},
         pointer=POINTER,
         rules=releases,
-        outlets=[Asset(f"{LAKE.analytics_database}.{name}") for name in gold.staged],
+        rows=gold.rows,
+        outlets=[Asset(name) for name in marts.published_tables(LAKE, MARTS)],
         **staging,
     )
     report = operators.ReportOperator(

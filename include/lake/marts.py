@@ -6,7 +6,7 @@ CTAS that builds a release of the mart, its catalog table, its view and its chec
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -16,6 +16,7 @@ from typing import Literal
 from yaml.nodes import ScalarNode
 
 from include.lake import values
+from include.lake.contracts import Lake
 from include.lake.layout import SNAPSHOTS
 from include.lake.odcs import IDENTIFIER
 from include.lake.shipped import shipped
@@ -175,6 +176,15 @@ def load_marts(root: Traversable | None = None) -> tuple[Mart, ...]:
     if not files:
         raise ContractError(f"{folder}:1: document: there is no mart; add <mart>.sql")
     return tuple(read_mart(file) for file in files)
+
+
+def published_tables(lake: Lake, marts: Iterable[Mart]) -> list[str]:
+    """``database.table`` of every table of silver and gold that a run publishes."""
+    silver = [*(contract.silver_table for contract in lake.contracts), "sales"]
+    return [
+        *(f"{lake.silver_database}.{name}" for name in silver),
+        *(f"{lake.gold_database}.{mart.name}" for mart in marts),
+    ]
 
 
 def split_sql(file: Traversable) -> tuple[Cursor, str]:

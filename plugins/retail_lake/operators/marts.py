@@ -42,7 +42,8 @@ class MartsTaskGroup(TaskGroup):
     Args:
         group_id: the group's name.
         marts: what to build.
-        check_sql: (mart, `database.table`, release) → the query of its checks.
+        check_sql: (mart, `database.table`, release) → the query of its checks, of which
+            `rows_exist` observes how many rows there are.
         template: makes of Jinja a text that the layout and the marts take for a name.
         release: the release's id (templated).
         bucket: the lake's bucket.
@@ -54,6 +55,7 @@ class MartsTaskGroup(TaskGroup):
 
     Attributes:
         staged: mart → `database.table` that holds it, known once it is built (templated).
+        rows: mart → how many it has, known once it is checked (templated).
         statements: mart → ids of the tasks that ran Athena statements for it.
     """
 
@@ -74,6 +76,7 @@ class MartsTaskGroup(TaskGroup):
     ) -> None:
         super().__init__(group_id=group_id)
         self.staged: dict[str, str] = {}
+        self.rows: dict[str, str] = {}
         self.statements: dict[str, list[str]] = {}
         r, attempt = template(release), template("{{ ti.try_number }}")
         athena = {"database": database, "workgroup": workgroup}
@@ -102,4 +105,6 @@ class MartsTaskGroup(TaskGroup):
                     **athena,
                 )
                 build >> check
+                observed = f"ti.xcom_pull(task_ids='{check.task_id}')['observed']"
+                self.rows[mart.name] = f"{{{{ {observed}['rows_exist'] }}}}"
                 self.statements[mart.name] = [build.task_id, check.task_id]

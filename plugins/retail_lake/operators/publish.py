@@ -55,7 +55,8 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
     Readers see nothing of a release before the pointer names it, and all of it afterwards. A crash
     anywhere leaves the old pointer; a second execution changes nothing. If another run published
     what this one replaces or was built from, it fails as superseded and nothing is published; if
-    another run merely published something else at the same moment, the retry merges both.
+    another run merely published something else at the same moment, the retry merges both. Each
+    outlet's event says which release it was, of which days and how many rows.
 
     Args:
         release: the release's id (templated).
@@ -68,12 +69,13 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
         books: other table → its days (templated), whose partitions are registered already.
         pointer: (database, table) of the pointer.
         layout: where things lie.
+        rows: mart → how many rows the release has of it (templated).
         rules: the pure decisions.
     """
 
     aws_hook_class = CatalogHook
     template_fields: Sequence[str] = (
-        *("base_location", "books", "inputs", "manifest", "release", "staged"),
+        *("base_location", "books", "inputs", "manifest", "release", "rows", "staged"),
     )
 
     def __init__(
@@ -91,6 +93,7 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
         books: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        rows: Mapping[str, str] | None = None,
         super().__init__(**kwargs)
         self.release = release
         self.inputs = inputs
@@ -104,6 +107,7 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
         self.books = books or {}
 
     def execute(self, context: Any) -> dict[str, Any]:
+        self.rows = rows or {}
         """Publish the release.
 
         Returns:
@@ -121,6 +125,7 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
 
         table = self.hook.table(*self.pointer)
         location = table["StorageDescriptor"]["Location"]
+        news = self._news(manifest, days)
         now = self.rules.parse_pointer(documents.read_lines(location))
         base = self.rules.parse_pointer(documents.read_lines(self.base_location))
         try:
@@ -141,6 +146,8 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
             "%s %s: %s",
             self.release,
             "is published" if changed else "was published already",
+        for asset, extra in news:
+            context["outlet_events"][asset].extra = extra
             location,
         )
         return {
@@ -167,3 +174,22 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
                     f"{self.release}: clear the task that builds {mart}"
                 )
         return sorted(date.fromisoformat(item["values"][0]) for item in partitions)
+
+    def _news(
+        self, manifest: Mapping[str, Any], days: Mapping[str, Sequence[date]]
+    ) -> list[tuple[Any, dict[str, Any]]]:
+        """Return for each outlet, named `database.table`, the release and its rows there."""
+        counted = {mart: int(rows) for mart, rows in self.rows.items()}
+        rebuilt = {mart: {day.isoformat() for day in found} for mart, found in days.items()}
+        for table in manifest["tables"]:
+            name, partitions = table["table"], table["partitions"]
+            counted[name] = sum(partition["rows"] for partition in partitions)
+            rebuilt[name] = {partition["values"][-2] for partition in partitions}
+        return [
+            (
+                asset,
+                {"release": self.release, "rows": counted[name], "days": sorted(rebuilt[name])},
+            )
+            for asset in self.outlets
+            for name in [asset.name.partition(".")[2]]
+        ]

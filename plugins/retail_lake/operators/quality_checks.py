@@ -84,7 +84,7 @@ class QualityChecksOperator(ReleaseAthenaOperator):
         """Judge the rows, store them, and fail if a `fail` check did not pass.
 
         Returns:
-            The statement's facts and `checks`: {name: passed}.
+            The statement's facts, `checks`: {name: passed} and `observed`: {name: text}.
 
         Raises:
             AirflowFailException: naming every failed check with its observed value.
@@ -101,7 +101,11 @@ class QualityChecksOperator(ReleaseAthenaOperator):
                 f"{len(failed)} of {len(found)} checks failed: "
                 + "; ".join(f"{check.check_name} (observed {check.observed})" for check in failed)
             )
-        return {**facts, "checks": {check.check_name: check.passed for check in found}}
+        return {
+            **facts,
+            "checks": {check.check_name: check.passed for check in found},
+            "observed": {check.check_name: check.observed for check in found},
+        }
 
     def _keep(self, found: Sequence[CheckResult]) -> None:
         lines = [json.dumps({**self.labels, **asdict(check)}, sort_keys=True) for check in found]

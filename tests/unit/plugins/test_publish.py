@@ -1,8 +1,10 @@
 """Everything at once or nothing, with the lake's own rules on a real catalog."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from retail_lake.hooks.catalog import CatalogHook, SupersededError
@@ -120,4 +122,16 @@ def test_rows_are_summed_per_day_and_dataset() -> None:
             "duplicates": 2,
             "files": 2,
         },
+    ]
+
+
+def test_tells_consumers_of_the_tables_what_is_new(world: World) -> None:
+    publisher = world.publisher(release(1), world.location())
+    publisher.outlets = [Asset("retail_silver.sales"), Asset(f"retail_gold.{MART}")]
+    publisher.rows = {MART: "3"}
+    events = {each: SimpleNamespace(extra={}) for each in publisher.outlets}
+    publisher.execute({**world.context, "outlet_events": events})
+    assert [event.extra for event in events.values()] == [
+        {"release": release(1), "rows": 12, "days": [DAY]},
+        {"release": release(1), "rows": 3, "days": [DAY]},
     ]

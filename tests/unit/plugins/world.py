@@ -90,8 +90,8 @@ class World:
         """The operator for a release of the day that was built on a state."""
         days = {"window": {"from": DAY, "to": DAY}, "datasets": {"ecommerce_orders": []}}
         listed = self.write(f"{name}/inputs.json", {"release": name, **days})
-        row = {"values": [DAY, DAY, name], "location": "s3://b/clean/"}
-        sales = {"values": [DAY, name], "location": "s3://b/sales/"}
+        row = {"values": [DAY, DAY, name], "location": "s3://b/clean/", "rows": 12}
+        sales = {"values": [DAY, name], "location": "s3://b/sales/", "rows": 12}
         tables = [
             {"table": "clean_ecommerce_orders", "partitions": [row]},
             {"table": "sales", "partitions": [sales]},
