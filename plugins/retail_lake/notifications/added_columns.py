@@ -10,7 +10,7 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from botocore.exceptions import BotoCoreError, ClientError
 
 from retail_lake.hooks.documents import DocumentsHook
-from retail_lake.hooks.retries import ADAPTIVE_RETRIES
+from retail_lake.hooks.retries import NOTICE_RETRIES
 from retail_lake.notifications.failure_alert import SUBJECT_LENGTH
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class AddedColumnsNotice:
             **run,
         }
         subject = re.sub(r"[^\x20-\x7e]", "?", f"{dataset} has new columns: {', '.join(new)}")
-        hook = AwsBaseHook(aws_conn_id=self.aws_conn_id, client_type="sns", config=ADAPTIVE_RETRIES)
+        hook = AwsBaseHook(aws_conn_id=self.aws_conn_id, client_type="sns", config=NOTICE_RETRIES)
         client: Any = hook.get_conn()
         text = json.dumps(message)
         try:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from retail_lake.hooks.retries import ADAPTIVE_RETRIES
+from retail_lake.hooks.retries import NOTICE_RETRIES
 
 log = logging.getLogger(__name__)
 
@@ -124,5 +124,5 @@ class FailureAlert:
         from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
         return AwsBaseHook(
-            aws_conn_id=self.aws_conn_id, client_type=service, config=ADAPTIVE_RETRIES
+            aws_conn_id=self.aws_conn_id, client_type=service, config=NOTICE_RETRIES
         ).get_conn()

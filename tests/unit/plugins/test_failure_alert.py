@@ -1,6 +1,7 @@
 """The alert: what failed, for which days, why, and where the log is; and it never fails itself."""
 
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, TaskDeferralError
 
+from retail_lake.hooks.retries import NOTICE_RETRIES
 from retail_lake.notifications.failure_alert import FailureAlert
 
 
@@ -119,6 +121,27 @@ def test_no_topic_no_failure(ministack: str, context: Any, caplog: Any) -> None:
     context["exception"] = AirflowException("x")
     alert("arn:aws:sns:us-east-1:000000000000:no-such-topic")(context)
     alert("no arn at all")(context)
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["refuses", "is silent"])
+def test_sns_that_is_down_is_no_second_failure(
+    context: Any, silent: bool, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    context["exception"] = AirflowException("x")
+    monkeypatch.setitem(NOTICE_RETRIES, "read_timeout", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        if not silent:
+            server.close()
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SNS", f"http://127.0.0.1:{port}")
+        alert("arn:aws:sns:us-east-1:000000000000:alerts")(context)
+    assert "The alert could not be sent" in caplog.text
+
+
+def test_a_notice_is_given_up_soon() -> None:
+    attempts = NOTICE_RETRIES["retries"]["max_attempts"] + 1
+    one = NOTICE_RETRIES["connect_timeout"] + NOTICE_RETRIES["read_timeout"]
+    assert attempts * one <= 60
 
 
 @pytest.mark.parametrize(
