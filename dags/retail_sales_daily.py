@@ -30,12 +30,15 @@ from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, chain
 from pendulum import datetime
 
 from include.lake import checks, contracts, deployment, drift, inputs, layout, marts, releases
+from include.lake.budget import Budget
 from include.lake.restatements import Comparison
 from include.lake.review import body
+from include.lake.run_report import RunReport
 from include.lake.values import Template
 from include.lake.window import resolve
 from retail_lake import operators
 from retail_lake.defaults import dag_defaults, review_param, window_params, xcom
+from retail_lake.hooks.run_costs import RunCosts
 from retail_lake.notifications.failure_alert import FailureAlert
 
 LAKE, MARTS, STACK = contracts.load_lake(), marts.load_marts(), deployment.load()
@@ -47,6 +50,7 @@ RELEASE, BASE = xcom("open_release", "release"), xcom("check_drift", "base_locat
 FIRST, LAST = xcom("open_release", "from_date"), xcom("open_release", "to_date")
 OURS = {"release": RELEASE, **STORE}
 BUILT = {"inputs": xcom("check_drift", "inputs"), "manifest": xcom("bronze_to_silver", "manifest")}
+COSTS = RunCosts("open_release", STACK.lake_bucket, layout, Budget(LAKE, STACK.region, MARTS))
 alert = FailureAlert(STACK.alert_topic_arn, "open_release", LAKE.time_zone)
 
 with DAG(
@@ -58,7 +62,7 @@ with DAG(
     dagrun_timeout=timedelta(hours=20),
     tags=["retail", "daily"],
     params={**window_params(), **review_param()},
-    **dag_defaults(alert),
+    **dag_defaults(alert, costs=COSTS),
 ):
     opened = operators.OpenReleaseOperator(
         task_id="open_release",
@@ -131,11 +135,11 @@ with DAG(
     )
     report = operators.ReportOperator(
         task_id="report",
-        query=f"SELECT * FROM {LAKE.analytics_database}.daily_sales "
-        f"WHERE sale_date BETWEEN DATE '{FIRST}' AND DATE '{LAST}' ORDER BY 1, 2",
-        job_task="bronze_to_silver",
-        statements={**gold.statements, "restatements": ["restatements"]},
+        rules=RunReport(LAKE),
+        days=(FIRST, LAST),
+        restated=restate.output["days"],
         **BUILT,
+        **OURS,
         **ATHENA,
     )
     done = operators.GiveTurnOperator(task_id="give_turn", lease=lease).as_teardown(setups=turn)

@@ -25,6 +25,11 @@ CONSTRAINTS_URL = (
 )
 # distributions whose import name differs from their own
 DISTRIBUTION_OF = {"yaml": "pyyaml", "psycopg2": "psycopg2-binary", "dateutil": "python-dateutil"}
+# what Airflow's constraints do not name, and why it is safe beside it
+UNCONSTRAINED = {
+    "narwhals": "plotly's; pure Python without requirements",
+    "plotly": "pure Python that requires narwhals and packaging, which the image has",
+}
 LARGEST_PLUGINS = 1 << 20
 LARGEST_BUNDLE = 8 << 20
 
@@ -64,7 +69,7 @@ def requirement_problems(requirements: str) -> Iterator[str]:
             yield f"requirements.txt: {line!r} must be an exact pin, NAME==VERSION."
     constraints = pins("constraints")
     for name, version in wanted.items():
-        if name not in constraints:
+        if name not in constraints and name not in UNCONSTRAINED:
             yield (
                 f"requirements.txt: {name} is not in constraints-{AIRFLOW}.txt, so nothing says "
                 "that it works beside this Airflow."

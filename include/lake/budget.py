@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from include.lake.contracts import Lake
 from include.lake.costs import (
     HOUR,
     LEAST_MEGABYTES,
     MEGABYTE,
     TERABYTE,
-    Costs,
     Kind,
     Tariff,
     money,
@@ -18,6 +18,7 @@ from include.lake.costs import (
     rounded,
     total,
 )
+from include.lake.marts import Mart
 from include.lake.releases import parse_pointer
 
 GIGABYTE = 2**30
@@ -47,14 +48,14 @@ class Budget:
     """What runs may cost.
 
     Attributes:
-        costs: prices and budget of the lake.
+        lake: its prices, budget and databases.
         region: where it is; it must have prices.
-        statements: how many Athena statements a run has at least.
+        marts: the gold tables.
     """
 
-    costs: Costs
+    lake: Lake
     region: str
-    statements: int
+    marts: tuple[Mart, ...]
 
     def __post_init__(self) -> None:
         """Looks the prices up, so that a region without any is found at once."""
@@ -63,7 +64,17 @@ class Budget:
     @property
     def tariff(self) -> Tariff:
         """The region's prices; ContractError if it has none."""
-        return self.costs.tariff(self.region)
+        return self.lake.costs.tariff(self.region)
+
+    @property
+    def table(self) -> tuple[str, str]:
+        """Database and name of the table that keeps what runs cost."""
+        return self.lake.ops_database, "run_costs"
+
+    @property
+    def pointer(self) -> tuple[str, str]:
+        """Database and name of the pointer, which names the releases to learn from."""
+        return self.lake.ops_database, "published"
 
     def recent_releases(self, pointer: str, release: str) -> list[str]:
         """Releases to learn from: of the last arrival days published, newest first, but itself.
@@ -95,7 +106,8 @@ class Budget:
         counted = [(past, rows) for past, rows in history if rows]
         size = Decimal(_bytes(inputs)) / GIGABYTE
         dpu_seconds = STARTUP_DPU_SECONDS + size * _rate("glue_job", counted, STARTUP_DPU_SECONDS)
-        least = Decimal(self.statements * LEAST_MEGABYTES * MEGABYTE)
+        # building and checking each mart, comparing with what is published, and the report
+        least = Decimal((2 * len(self.marts) + 2) * LEAST_MEGABYTES * MEGABYTE)
         scanned = max(size * _rate("athena", counted, Decimal(0)), least)
         job = rounded(dpu_seconds / HOUR * self.tariff.dpu_hour)
         athena = rounded(scanned / TERABYTE * self.tariff.terabyte_scanned)
@@ -108,8 +120,8 @@ class Budget:
             "glue_job": plain(job),
             "athena": plain(athena),
             "amount": plain(job + athena),
-            "budget": plain(self.costs.budget_per_run),
-            "currency": self.costs.currency,
+            "budget": plain(self.lake.costs.budget_per_run),
+            "currency": self.tariff.currency,
         }
 
     def require(self, rows: Iterable[Row], estimate: Mapping[str, Any], step: Kind) -> None:
@@ -126,7 +138,7 @@ class Budget:
                 three.
         """
         rows = list(rows)
-        budget, currency = self.costs.budget_per_run, self.costs.currency
+        budget, currency = self.lake.costs.budget_per_run, self.tariff.currency
         spent = total(rows)
         asked = total(row for row in rows if row["kind"] == "athena")
         ahead = max(Decimal(estimate.get("athena", 0)) - asked, Decimal(0))

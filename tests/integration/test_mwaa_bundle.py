@@ -48,7 +48,7 @@ def installed_on_mwaa(version: str) -> list[str]:
     constraints = preflight.pins("constraints", version)
     ours = preflight.pins_in((ROOT / "requirements.txt").read_text())
     pins = {name: pin for name, pin in image.items() if name not in NOT_A_WHEEL}
-    pins |= {name: constraints[name] for name in ours}
+    pins |= {name: constraints.get(name, pin) for name, pin in ours.items()}
     return sorted(f"{name}=={pin}" for name, pin in pins.items())
 
 

@@ -42,7 +42,10 @@ ZONES = (
     Zone("include/lake", ("yaml", "include.lake")),
     Zone(
         "plugins/retail_lake",
-        ("airflow", "pendulum", *AWS, *CLIENTS, "pyarrow", "openlineage_sql", "retail_lake"),
+        (
+            *("airflow", "pendulum", *AWS, *CLIENTS, "retail_lake"),
+            *("jinja2", "openlineage_sql", "plotly", "pyarrow"),
+        ),
     ),
     Zone("dags", ("airflow", "pendulum", "retail_lake", "include.lake")),
     Zone(
@@ -63,7 +66,8 @@ ZONES = (
     Zone("include/infrastructure", (*AWS, "yaml", "include.lake", "include.infrastructure")),
     Zone("include/laptop", (*AWS, "psycopg2", "include")),
 )
-HEAVY = ("pandas", "pyarrow", "pyspark", "duckdb")  # what a scheduler must not load to read a DAG
+# what a scheduler must not load to read a DAG
+HEAVY = ("pandas", "plotly", "pyarrow", "pyspark", "duckdb")
 PARSED = ("dags", "plugins/retail_lake")  # loaded by every scheduler, worker and triggerer
 
 

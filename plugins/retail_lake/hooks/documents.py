@@ -1,11 +1,13 @@
 """Small JSON documents and listings in S3."""
 
+import gzip
 import json
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from airflow.providers.amazon.aws.links.base_aws import BaseAwsLink
 from airflow.sdk.exceptions import AirflowException
 from botocore.exceptions import ClientError
 
@@ -70,6 +72,37 @@ class DocumentsHook(S3Hook):
     def write_document(self, uri: str, document: dict[str, Any]) -> None:
         """Put a JSON object with sorted keys."""
         self.write_text(uri, json.dumps(document, sort_keys=True, default=str))
+
+    def write_page(self, uri: str, page: str) -> None:
+        """Put an HTML page, compressed as browsers take it; nobody is to keep a copy."""
+        bucket, key = split_uri(uri)
+        self.client.put_object(
+            Bucket=bucket,
+            Key=key,
+            Body=gzip.compress(page.encode("utf-8"), mtime=0),
+            ContentType="text/html; charset=utf-8",
+            ContentEncoding="gzip",
+            CacheControl="private, no-store",
+        )
+
+    def link(self, uri: str) -> str:
+        """Return an address for a browser: the S3 console's, which asks who somebody is.
+
+        An S3 that is not AWS's has no console; its address is signed, for a week.
+        """
+        bucket, key = split_uri(uri)
+        endpoint = urlsplit(self.client.meta.endpoint_url).hostname or ""
+        domain = BaseAwsLink.get_aws_domain(self.conn_partition)
+        if endpoint.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+            region = self.conn_region_name
+            return (
+                f"https://{region}.console.{domain}/s3/object/{bucket}"
+                f"?region={region}&prefix={quote(key)}"
+            )
+        address: str = self.client.generate_presigned_url(
+            "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=7 * 24 * 60 * 60
+        )
+        return address
 
     def names(self, prefix_uri: str, suffix: str = ".json") -> list[str]:
         """Return the names of the objects in a folder, sorted, without folder and suffix."""

@@ -37,6 +37,14 @@ class BudgetRules(Protocol):
     def tariff(self) -> Tariff:
         """The prices."""
 
+    @property
+    def table(self) -> tuple[str, str]:
+        """(database, table) of the book, partitioned by release."""
+
+    @property
+    def pointer(self) -> tuple[str, str]:
+        """(database, table) of the pointer, which names the releases to learn from."""
+
     def recent_releases(self, pointer: str, release: str, /) -> list[str]:
         """Return releases of the pointer to learn from."""
 
@@ -76,26 +84,19 @@ class RunCosts:
         bucket: the lake's bucket.
         layout: where the book lies in it.
         rules: the pure decisions.
-        table: (database, table) of the book, partitioned by release.
-        pointer: (database, table) of the pointer, which names the releases to learn from.
     """
 
     def __init__(
         self,
         opened_by: str,
-        *,
         bucket: str,
         layout: CostsLayout,
         rules: BudgetRules,
-        table: tuple[str, str],
-        pointer: tuple[str, str],
     ) -> None:
         self.opened_by = opened_by
         self.bucket = bucket
         self.layout = layout
         self.rules = rules
-        self.table = table
-        self.pointer = pointer
 
     def crawled(self, ti: Any, crawl: Mapping[str, Any]) -> None:
         """Write down a crawl (of ListCrawls)."""
@@ -131,7 +132,7 @@ class RunCosts:
         release = self._release(ti)
         documents = DocumentsHook()
         inputs = documents.read_document(self._uri(self.layout.inputs_key(release)))
-        location = CatalogHook().table(*self.pointer)["StorageDescriptor"]["Location"]
+        location = CatalogHook().table(*self.rules.pointer)["StorageDescriptor"]["Location"]
         earlier = self.rules.recent_releases(documents.read_lines(location), release)
         history = [
             (documents.read_document(self._uri(self.layout.inputs_key(each))), self.rows(each))
@@ -166,7 +167,7 @@ class RunCosts:
             self._uri(key), json.dumps(row, sort_keys=True) + "\n", "application/x-ndjson"
         )
         folder = self._uri(self.layout.run_costs_prefix(release))
-        CatalogHook().register(*self.table, [{"values": [release], "location": folder}])
+        CatalogHook().register(*self.rules.table, [{"values": [release], "location": folder}])
         log.info("%s %s %s costs %s", row["kind"], row["execution_id"], row["state"], row["amount"])
 
     def _release(self, ti: Any) -> str:

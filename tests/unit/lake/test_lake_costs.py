@@ -1,5 +1,6 @@
 """What AWS bills, against figures worked out by hand from its price lists; estimate and budget."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ from include.lake.budget import Budget, OverBudgetError
 from include.lake.catalog import RUN_COSTS_COLUMNS
 from include.lake.contracts import load_lake
 from include.lake.costs import Costs, Tariff, money, read_costs, table_of, total
+from include.lake.marts import load_marts
 from include.lake.releases import Pointer, PointerRow
 from include.lake.strict_yaml import ContractError, parse
 
@@ -21,7 +23,8 @@ COSTS = Costs(
      | {"terabyte_scanned": Decimal("5.00")}},
 )  # fmt: skip
 TARIFF = COSTS.tariff("eu-west-1")
-BUDGET = Budget(COSTS, "eu-west-1", statements=14)
+BUDGET = Budget(replace(load_lake(), costs=COSTS), "eu-west-1", load_marts())
+STATEMENTS = 2 * len(load_marts()) + 2
 
 
 def job(seconds: int | None, **more: Any) -> dict[str, Any]:
@@ -161,7 +164,9 @@ def test_a_run_of_a_few_rows_does_not_make_a_real_one_look_dear() -> None:
 
 
 def test_every_statement_costs_its_minimum() -> None:
-    assert BUDGET.estimate(inputs(1), [])["athena"] == "0.00066757"  # 14 x 10 MB
+    found = BUDGET.estimate(inputs(1), [])
+    assert found["bytes_scanned"] == STATEMENTS * 10 * MB
+    assert float(found["athena"]) == pytest.approx(STATEMENTS * 10 * MB / TB * 5, abs=1e-8)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +222,7 @@ def test_the_shipped_prices() -> None:
     assert costs.budget_per_run > 0
     assert isinstance(costs.tariff("us-east-1"), Tariff)
     with pytest.raises(ContractError, match="no prices of ap-south-1; add the region"):
-        Budget(costs, "ap-south-1", statements=1)
+        Budget(load_lake(), "ap-south-1", ())
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tests.unit.plugins.conftest import complete
 from tests.unit.plugins.test_glue_job import SCRIPT, ReleaseGlueJobOperator
 from tests.unit.plugins.world import World, release
 
-COSTS = load_lake().costs
+LAKE = load_lake()
 R = release(7)
 LEAST_CRAWL, LEAST_STATEMENT = Decimal("0.14666667"), Decimal("0.00004768")
 JSON_LINES = {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe"}
@@ -32,15 +32,10 @@ class Ledger:
     def __init__(self, world: World, workgroup: str, budget: str = "25") -> None:
         self.world = world
         self.workgroup = workgroup
-        costs = replace(COSTS, budget_per_run=Decimal(budget))
-        self.costs = RunCosts(
-            "open_release",
-            bucket=world.bucket,
-            layout=layout,
-            rules=Budget(costs, "us-east-1", statements=4),
-            table=(world.database, "run_costs"),
-            pointer=world.pointer,
-        )
+        costs = replace(LAKE.costs, budget_per_run=Decimal(budget))
+        lake = replace(LAKE, costs=costs, ops_database=world.database)
+        rules = Budget(lake, "us-east-1", ())
+        self.costs = RunCosts("open_release", world.bucket, layout, rules)
         world.context["ti"].xcoms["open_release", "return_value"] = {"release": R}
 
     def query(self, sql: str, **more: Any) -> ReleaseAthenaOperator:
