@@ -178,7 +178,7 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
     def _news(
         self, manifest: Mapping[str, Any], days: Mapping[str, Sequence[date]]
     ) -> list[tuple[Any, dict[str, Any]]]:
-        """Return for each outlet, named `database.table`, the release and its rows there."""
+        """Return for outlets, named `database.table`, what the release has of them."""
         counted = {mart: int(rows) for mart, rows in self.rows.items()}
         rebuilt = {mart: {day.isoformat() for day in found} for mart, found in days.items()}
         for table in manifest["tables"]:
@@ -193,3 +193,4 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
             for asset in self.outlets
             for name in [asset.name.partition(".")[2]]
         ]
+            if name in counted

@@ -130,6 +130,7 @@ class Publications:
         run.give("restatements", days=[], return_value={})
         for mart, table in self._gold(name, content, days).items():
             run.give(f"gold.build_{mart}", return_value={"staged_table": table})
+            run.give(f"gold.check_{mart}", return_value={"observed": {"rows_exist": "1"}})
         return run
 
     def location(self) -> str:
@@ -156,7 +157,8 @@ class Publications:
                 self.s3.put_object(
                     Bucket=self.deployed.lake_bucket, Key=f"{prefix}0.parquet", Body=parquet(rows)
                 )
-                partitions.append({"values": [str(day), name], "location": self._uri(prefix)})
+                place = {"values": [str(day), name], "location": self._uri(prefix)}
+                partitions.append({**place, "rows": len(rows)})
         CatalogHook().register(LAKE.silver_database, "sales", partitions)
         return {
             "release": name,

@@ -25,6 +25,7 @@ from typing import Any
 
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.execution_time.context import OutletEventAccessors
 from botocore.handlers import BUILTIN_HANDLERS
 
 from include.lake import deployment
@@ -125,6 +126,7 @@ def attempt(task: Any, order: dict[str, Any]) -> dict[str, Any]:
         "dag": task.dag,
         "params": dict(task.dag.params) | order["params"],
         "run_id": ti.run_id,
+        "outlet_events": OutletEventAccessors(),
         "dag_run": SimpleNamespace(
             run_id=ti.run_id,
             run_after=started,
