@@ -51,8 +51,8 @@ def _translated(item: exp.Expr, keys: Mapping[str, str]) -> str | None:
         kind = _kind(item.this, keys)
         low, high = (_literal(item.args[end], kind) for end in ("low", "high"))
         return f"{item.this.name} BETWEEN {low} AND {high}" if low and high else None
-    operator = COMPARISONS.get(type(item))
-    if operator is None:
+    operator = COMPARISONS.get(type(item)) if isinstance(item, exp.Binary) else None
+    if not isinstance(item, exp.Binary) or operator is None:
         return None
     column, value = item.left, item.right
     if not isinstance(column, exp.Column):

@@ -11,6 +11,8 @@ UPDATES = ("UPDATE_IN_DATABASE", "LOG")
 EXECUTED = {"S3Targets", "JdbcTargets", "CatalogTargets"}
 DELETES = ("DEPRECATE_IN_DATABASE", "DELETE_FROM_DATABASE", "LOG")
 
+SCHEDULED, NOT_SCHEDULED = "SCHEDULED", "NOT_SCHEDULED"
+
 
 @dataclass(frozen=True)
 class Definition:
@@ -137,3 +139,9 @@ def _configuration(crawler: dict[str, Any]) -> dict[str, Any]:
 def _is(behaviour: dict[str, Any], what: str, expected: str) -> bool:
     """Say whether the AddOrUpdateBehavior of tables or partitions is the expected one."""
     return bool((behaviour.get(what) or {}).get("AddOrUpdateBehavior") == expected)
+
+
+def schedule_of(crawler: dict[str, Any]) -> dict[str, str]:
+    """Give a crawler's schedule as GetCrawler does, {} if it has none."""
+    schedule = crawler.get("Schedule") or {}
+    return {"State": SCHEDULED} | schedule if schedule.get("ScheduleExpression") else {}

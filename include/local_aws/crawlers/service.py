@@ -7,14 +7,15 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from include.local_aws import schedules
 from include.local_aws.catalog.requests import page, required
 from include.local_aws.crawlers.answers import last_crawl, listed, metrics, passes
 from include.local_aws.crawlers.crawl import Crawl, StoppedError
-from include.local_aws.crawlers.definition import check, read
+from include.local_aws.crawlers.definition import check, read, schedule_of
 from include.local_aws.crawlers.history import CANCELLED, FAILED, SUCCEEDED, History
 from include.local_aws.crawlers.listing import CrawlError
 from include.local_aws.crawlers.log import CrawlLog
-from include.local_aws.front.context import AwsError, Context, Handler
+from include.local_aws.front.context import AwsError, Context
 from include.local_aws.front.identity import IdentityError
 
 log = logging.getLogger(__name__)
@@ -24,30 +25,11 @@ EXPECTED = (CrawlError, AwsError, ClientError, BotoCoreError, IdentityError)
 """What fails a crawl because of what it met, not because of a mistake of ours."""
 
 
-def actions(context: Context) -> dict[str, Handler]:
-    """Give the handlers of the crawlers' actions by X-Amz-Target.
+class Crawlers:
+    """Handlers: each takes the request body of a Glue action and gives its answer.
 
     Crawls that a crash left running are failed with a reason.
     """
-    crawlers = Crawlers(context)
-    handlers: dict[str, Handler] = {
-        "CreateCrawler": crawlers.create,
-        "StartCrawler": crawlers.start,
-        "StopCrawler": crawlers.stop,
-        "GetCrawler": crawlers.get,
-        "GetCrawlers": crawlers.get_all,
-        "BatchGetCrawlers": crawlers.get_many,
-        "ListCrawlers": crawlers.names,
-        "ListCrawls": crawlers.crawls,
-        "GetCrawlerMetrics": crawlers.metrics,
-        "UpdateCrawler": crawlers.update,
-        "DeleteCrawler": crawlers.delete,
-    }
-    return {f"AWSGlue.{name}": handler for name, handler in handlers.items()}
-
-
-class Crawlers:
-    """Handlers: each takes the request body of a Glue action and gives its answer."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -58,7 +40,7 @@ class Crawlers:
 
     def start(self, body: dict[str, Any]) -> dict[str, Any]:
         """StartCrawler: crawl in the background."""
-        crawler = self._definition(required(body, "Name"))
+        crawler = self.definition(required(body, "Name"))
         name = crawler["Name"]
         with self._lock:
             crawl = self._history.start(name)
@@ -101,7 +83,7 @@ class Crawlers:
 
     def stop(self, body: dict[str, Any]) -> dict[str, Any]:
         """StopCrawler: the crawl ends as soon as it can, CANCELLED."""
-        name = self._definition(required(body, "Name"))["Name"]
+        name = self.definition(required(body, "Name"))["Name"]
         with self._lock:
             if not self._history.stop(name):
                 latest = self._history.of(name)[:1]
@@ -113,7 +95,7 @@ class Crawlers:
             self._stops[name].set()
         return {}
 
-    def _definition(self, name: str) -> dict[str, Any]:
+    def definition(self, name: str) -> dict[str, Any]:
         """Give a crawler as MiniStack keeps it."""
         crawler: dict[str, Any] = self._context.forward("AWSGlue.GetCrawler", {"Name": name})[
             "Crawler"
@@ -126,6 +108,7 @@ class Crawlers:
         active = [record for record in records if record.active]
         ended = [record for record in records if not record.active]
         described = {key: value for key, value in crawler.items() if value is not None}
+        described["Schedule"] = schedule_of(crawler)
         described["State"] = active[0].state if active else "READY"
         described["CrawlElapsedTime"] = int(active[0].seconds * 1000) if active else 0
         if ended:
@@ -134,21 +117,21 @@ class Crawlers:
 
     def get(self, body: dict[str, Any]) -> dict[str, Any]:
         """GetCrawler."""
-        return {"Crawler": self._described(self._definition(required(body, "Name")))}
+        return {"Crawler": self._described(self.definition(required(body, "Name")))}
 
-    def _all(self) -> list[dict[str, Any]]:
+    def definitions(self) -> list[dict[str, Any]]:
         """Give all crawlers by name, as MiniStack keeps them."""
         crawlers = self._context.forward("AWSGlue.GetCrawlers", {})["Crawlers"]
         return sorted(crawlers, key=lambda crawler: str(crawler["Name"]))
 
     def get_all(self, body: dict[str, Any]) -> dict[str, Any]:
         """GetCrawlers."""
-        rows, token = page(self._all(), body)
+        rows, token = page(self.definitions(), body)
         return {"Crawlers": [self._described(crawler) for crawler in rows], **token}
 
     def get_many(self, body: dict[str, Any]) -> dict[str, Any]:
         """BatchGetCrawlers."""
-        crawlers = {crawler["Name"]: crawler for crawler in self._all()}
+        crawlers = {crawler["Name"]: crawler for crawler in self.definitions()}
         names = required(body, "CrawlerNames")
         return {
             "Crawlers": [self._described(crawlers[name]) for name in names if name in crawlers],
@@ -157,7 +140,7 @@ class Crawlers:
 
     def names(self, body: dict[str, Any]) -> dict[str, Any]:
         """ListCrawlers."""
-        names = [crawler["Name"] for crawler in self._all()]
+        names = [crawler["Name"] for crawler in self.definitions()]
         if wanted := body.get("Tags"):
             names = [name for name in names if wanted.items() <= self._tags(name).items()]
         rows, token = page(names, body)
@@ -165,7 +148,7 @@ class Crawlers:
 
     def crawls(self, body: dict[str, Any]) -> dict[str, Any]:
         """ListCrawls, newest first."""
-        name = self._definition(required(body, "CrawlerName"))["Name"]
+        name = self.definition(required(body, "CrawlerName"))["Name"]
         crawls = [listed(record) for record in self._history.of(name)]
         filters = body.get("Filters") or []
         rows, token = page([crawl for crawl in crawls if passes(crawl, filters)], body)
@@ -174,7 +157,7 @@ class Crawlers:
     def metrics(self, body: dict[str, Any]) -> dict[str, Any]:
         """GetCrawlerMetrics: run times, and the changes of the last crawl."""
         wanted = body.get("CrawlerNameList")
-        names = [crawler["Name"] for crawler in self._all()]
+        names = [crawler["Name"] for crawler in self.definitions()]
         rows, token = page([n for n in names if not wanted or n in wanted], body)
         return {
             "CrawlerMetricsList": [metrics(name, self._history.of(name)) for name in rows],
@@ -201,7 +184,7 @@ class Crawlers:
         """UpdateCrawler, not while it runs."""
         name = required(body, "Name")
         self._refuse_while_running(name)
-        _refuse_wrong(self._definition(name) | body)
+        _refuse_wrong(self.definition(name) | body)
         return self._context.forward("AWSGlue.UpdateCrawler", body)
 
     def delete(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -219,6 +202,8 @@ class Crawlers:
 
 def _refuse_wrong(crawler: dict[str, Any]) -> None:
     """Refuse a definition that Glue refuses."""
+    if crawler.get("Schedule") and isinstance(crawler["Schedule"], str):
+        schedules.parse(crawler["Schedule"])
     try:
         check(crawler)
     except CrawlError as error:
