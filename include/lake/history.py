@@ -4,11 +4,15 @@ Glue keeps a version of ``retail_ops.published`` for each time it was moved. Mov
 location of an earlier version shows exactly that state again, as long as the version is kept.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from include.lake.releases import Pointer
+
+#: Versions that are described; each costs reading its pointer file.
+SHOWN = 30
 
 
 class UnknownVersionError(ValueError):
@@ -24,12 +28,21 @@ class Version:
         location: folder of the pointer file, with a slash at its end.
         since: when readers began to see it.
         release: the release that was published by it; empty for the state before the first.
+        run: the run that built the release; empty if it is not known.
+        rows: rows of sales in the release, as text; empty if it is not known.
     """
 
     number: int
     location: str
     since: datetime
     release: str = ""
+    run: str = ""
+    rows: str = ""
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What the pointer table says of the release, beside its location."""
+        return {"release": self.release, "run": self.run, "rows": self.rows}
 
 
 @dataclass(frozen=True)
@@ -98,6 +111,101 @@ def changes(before: Pointer, after: Pointer) -> Mapping[str, Change]:
         day = row.sale_date or row.ingest_date
         if day is not None:
             days.setdefault(row.table, set()).add(day)
-    return {
-        table: Change(len(found), min(found), max(found)) for table, found in sorted(days.items())
-    }
+    return {table: _change(found) for table, found in sorted(days.items())}
+
+
+def described(
+    versions: Sequence[Version], state_of: Callable[[str], Pointer | None]
+) -> list[dict[str, Any]]:
+    """The last versions and what each changed against the one before it, newest first.
+
+    Args:
+        versions: all there are, oldest first.
+        state_of: location → the state that its file holds, None if the file is gone.
+
+    Returns:
+        Dicts of `version` (text), `since` (ISO), `release`, `run`, `rows`, `location`, `current`,
+        and either `changed` (days by table, in words) and `days` (of all tables), or `gone`.
+    """
+    listed = []
+    before = state_of(versions[-SHOWN - 1].location) if len(versions) > SHOWN else Pointer()
+    for version in versions[-SHOWN:]:
+        one: dict[str, Any] = {
+            "version": str(version.number),
+            "since": version.since.isoformat(),
+            **version.parameters,
+            "location": version.location,
+            "current": version is versions[-1],
+        }
+        state = state_of(version.location)
+        if state is None:
+            one["gone"] = True
+        elif before is not None:
+            differing = set(before) ^ set(state)
+            days = {row.sale_date or row.ingest_date for row in differing} - {None}
+            one["changed"] = {name: str(each) for name, each in changes(before, state).items()}
+            one["days"] = str(_change({day for day in days if day})) if days else ""
+        listed.append(one)
+        before = state
+    return listed[::-1]
+
+
+def previous(listed: Sequence[Mapping[str, Any]]) -> str:
+    """Of ``described``, the last state before the current one; empty if there is none."""
+    current = listed[0]["location"]
+    return next((str(one["version"]) for one in listed if one["location"] != current), "")
+
+
+def line(one: Mapping[str, Any]) -> str:
+    """One of ``described`` for a log or a terminal."""
+    changed = ", ".join(f"{table} {days}" for table, days in one.get("changed", {}).items())
+    what = "its file is gone" if one.get("gone") else f"changed {changed or 'nothing'}"
+    mark = " (current)" if one["current"] else ""
+    told = [one["release"] or "nothing published", one["run"] and f"by {one['run']}"]
+    told += [one["rows"] and f"{int(one['rows']):,} rows of sales", what]
+    return f"version {one['version']}{mark} since {one['since']}: {', '.join(filter(None, told))}"
+
+
+def option(one: Mapping[str, Any]) -> str:
+    """One of ``described`` as a choice; ``chosen`` reads it."""
+    since = datetime.fromisoformat(one["since"]).astimezone(UTC)
+    return f"{one['version']}: as of {since:%Y-%m-%d %H:%M} UTC"
+
+
+def chosen(text: str) -> str:
+    """The version that an ``option`` names."""
+    return text.partition(":")[0]
+
+
+def offered(listed: Sequence[Mapping[str, Any]]) -> str:
+    """The versions as a table in Markdown."""
+    lines = [
+        ("version", "readers saw it since", "days changed", "tables", "rows of sales", "run"),
+        ("---:", "---", "---", "---", "---:", "---"),
+    ]
+    for one in listed:
+        since = datetime.fromisoformat(one["since"]).astimezone(UTC)
+        days = "its file is gone" if one.get("gone") else one.get("days", "") or "none"
+        lines.append(
+            (
+                f"**{one['version']}, shown now**" if one["current"] else one["version"],
+                f"{since:%Y-%m-%d %H:%M:%S} UTC",
+                days,
+                ", ".join(f"`{table}`" for table in one.get("changed", ())),
+                f"{int(one['rows']):,}" if one["rows"] else "",
+                f"`{one['run']}`" if one["run"] else "",
+            )
+        )
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def partitions(state: Pointer) -> dict[str, list[tuple[str, ...]]]:
+    """The partitions that a state names, by table."""
+    named: dict[str, list[tuple[str, ...]]] = {}
+    for row in state:
+        named.setdefault(row.table, []).append(row.partition_values)
+    return named
+
+
+def _change(days: Collection[date]) -> Change:
+    return Change(len(days), min(days), max(days))

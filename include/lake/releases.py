@@ -103,18 +103,13 @@ class Pointer:
 
     def text(self) -> str:
         """The pointer file: JSON Lines, all values text or null; same state, same bytes."""
-        return "".join(
-            json.dumps(
-                {
-                    "table_name": row.table,
-                    "ingest_date": row.ingest_date.isoformat() if row.ingest_date else None,
-                    "sale_date": row.sale_date.isoformat() if row.sale_date else None,
-                    "release": row.release,
-                },
-                separators=(",", ":"),
-            )
-            + "\n"
+        rows = (
+            (row.table, _text(row.ingest_date) or None, _text(row.sale_date) or None, row.release)
             for row in self.rows
+        )
+        return "".join(
+            json.dumps(dict(zip(_FIELDS, row, strict=True)), separators=(",", ":")) + "\n"
+            for row in rows
         )
 
     def digest(self) -> str:
@@ -246,6 +241,13 @@ def next_pointer(base: Pointer, now: Pointer, publication: Publication) -> Point
             f"({shown}). Clear the run from open_release so that it is built on the new state"
         )
     return merge(now, publication)
+
+
+def facts(silver_manifest: Mapping[str, Any]) -> dict[str, str]:
+    """What a version of the pointer says of its release: its id, and its rows of sales."""
+    sales = [table for table in silver_manifest["tables"] if table["table"] == "sales"]
+    rows = sum(partition.get("rows", 0) for table in sales for partition in table["partitions"])
+    return {"release": silver_manifest["release"], "rows": str(rows)}
 
 
 def plan(

@@ -1,4 +1,4 @@
-"""The lake on a laptop: `make up`, `down`, `status`, `env`, `athena`, `replay`, `demo`."""
+"""The lake on a laptop: `up`, `down`, `status`, `env`, `athena`, `replay`, `rollback`, `demo`."""
 
 import argparse
 import os
@@ -10,9 +10,10 @@ import urllib.error
 from datetime import UTC, datetime
 from pathlib import Path
 
-from include.laptop import queries, replay, runs, stack
+from include.laptop import queries, replay, rollback, runs, stack
 from include.local_aws import supervisor
 from include.local_aws.__main__ import print_status
+from include.local_aws.stack import ENFORCE
 
 STATE = stack.ROOT / ".local"
 POOLS = {"glue": "the one Glue crawler and job at a time that our account allows"}
@@ -32,18 +33,27 @@ def main() -> int:
         ("databases", "make the databases (a step of up)"),
         ("install", "give Airflow its bundle (a step of up)"),
     ):
-        add_state(commands.add_parser(name, help=text))
+        made = commands.add_parser(name, help=text)
+        add_state(made)
+        if name == "up":
+            add_enforcement(made)
     athena = commands.add_parser("athena", help="run a query as an analyst")
     athena.add_argument("sql")
     add_state(athena)
     again = commands.add_parser("replay", help="tell which quarantined rows would pass now")
     replay.arguments(again)
     add_state(again)
+    back = commands.add_parser("rollback", help="show readers another version of what is published")
+    rollback.arguments(back)
+    add_state(back)
     demo = commands.add_parser("demo", help="run the daily DAG over sample days and show it")
     demo.add_argument("--days", type=int, default=3, help="how many days (3)")
     add_state(demo)
+    add_enforcement(demo)
     arguments = parser.parse_args()
     folder: Path = arguments.state.resolve()
+    if getattr(arguments, "enforce_iam", False):
+        os.environ[ENFORCE] = "1"
     try:
         return COMMANDS[arguments.command](folder, arguments) or 0
     except (supervisor.SupervisorError, runs.RunError, queries.QueryError) as error:
@@ -54,6 +64,13 @@ def main() -> int:
 def add_state(parser: argparse.ArgumentParser) -> None:
     """Lets --state stand after the command too."""
     parser.add_argument("--state", type=Path, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+
+def add_enforcement(parser: argparse.ArgumentParser) -> None:
+    """Lets what starts the stack start it with policies that are enforced."""
+    parser.add_argument(
+        "--enforce-iam", action="store_true", help="everybody may do only what their policies allow"
+    )
 
 
 def up(folder: Path, _: argparse.Namespace) -> None:
@@ -164,6 +181,15 @@ def replayed(folder: Path, arguments: argparse.Namespace) -> int:
     return replay.show(stack.at(folder), arguments)
 
 
+def rolled_back(folder: Path, arguments: argparse.Namespace) -> int:
+    """Lists the versions of what is published, or shows readers one of them."""
+    if supervisor.status(folder)["state"] != "ready":
+        print("nothing runs here: `make up` first", file=sys.stderr)
+        return 1
+    os.environ.update(stack.at(folder).aws.exports())
+    return rollback.run(arguments)
+
+
 def demo(folder: Path, arguments: argparse.Namespace) -> int:
     """Starts the stack and shows the DAG at work; 1 if a number is not what was planted."""
     if not 1 <= arguments.days <= 30:
@@ -181,7 +207,7 @@ def demo(folder: Path, arguments: argparse.Namespace) -> int:
 COMMANDS = {
     function.__name__: function
     for function in (up, down, status, env, run, databases, install, athena, demo)
-} | {"replay": replayed}
+} | {"replay": replayed, "rollback": rolled_back}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -31,7 +31,7 @@ class RunsOf(Runs):
         return str(run["dag_run_id"])
 
 
-def roll(lake: Lake, version: str = "") -> dict[str, Any]:
+def roll(lake: Lake, version: str = "previous") -> dict[str, Any]:
     """Shows a version; returns what changed."""
     runs = RunsOf(lake, "retail_rollback")
     run = runs.start(version=version)
@@ -62,6 +62,7 @@ def test_readers_see_exactly_the_earlier_state_and_then_the_later_one(
     back = roll(lake)
     assert back["changed"]
     assert back["tables"]["daily_sales"] == f"1 day {DAY}"
+    print(f"the pointer was moved in {back['seconds']} s")
     assert lake.published() == wrong
     assert lake.published().digests() == wrong_digests
     assert lake.query(REVENUE) == [["40.00"]]

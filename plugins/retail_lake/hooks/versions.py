@@ -14,8 +14,8 @@ class VersionsHook(CatalogHook):
     def versions(self, database: str, name: str) -> list[dict[str, Any]]:
         """Return every version, oldest first, the last being the current one.
 
-        Each is a dict of `number`, `location` (with a slash at its end), `since` (aware) and
-        `release` (empty if none is named).
+        Each is a dict of `number`, `location` (with a slash at its end), `since` (aware), and of
+        the table's parameters `release`, `run` and `rows` (empty where there are none).
         """
         current = self.table(database, name)
         found = {int(current["VersionId"]): current}
@@ -45,5 +45,5 @@ def _version(number: int, table: dict[str, Any]) -> dict[str, Any]:
         "number": number,
         "location": table["StorageDescriptor"]["Location"].rstrip("/") + "/",
         "since": since if isinstance(since, datetime) else datetime.fromtimestamp(since, UTC),
-        "release": table.get("Parameters", {}).get("release", ""),
+        **{name: table.get("Parameters", {}).get(name, "") for name in ("release", "run", "rows")},
     }

@@ -10,6 +10,7 @@ _MODULES = {
     "BuildTableOperator": "build_table",
     "CatalogDriftOperator": "catalog_drift",
     "CheckDriftOperator": "check_drift",
+    "ChooseVersionOperator": "choose_version",
     "DatabaseToS3ParquetOperator": "extract",
     "FindQuarantinedOperator": "replay",
     "GiveTurnOperator": "turns",

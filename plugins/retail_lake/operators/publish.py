@@ -29,6 +29,9 @@ class PublishRules(Protocol):
     def plan(self, inputs: Any, manifest: Any, gold: Mapping[str, list[date]], /) -> Any:
         """Return what a release publishes, by input list, job's manifest and days per mart."""
 
+    def facts(self, manifest: Any, /) -> dict[str, str]:
+        """Return what a version of the pointer says of the release, by the job's manifest."""
+
     def parse_pointer(self, text: str, /) -> Pointer:
         """Return the published state of a pointer's text."""
 
@@ -66,10 +69,10 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
         bucket: the lake's bucket.
         staged: mart → `database.table` that holds it (templated); `database.mart` is the table
             that readers' views see, partitioned by (day, release).
-        rows: mart → how many rows the release has of it (templated).
         books: other table → its days (templated), whose partitions are registered already.
         pointer: (database, table) of the pointer.
         layout: where things lie.
+        rows: mart → how many rows the release has of it (templated).
         rules: the pure decisions.
     """
 
@@ -90,10 +93,10 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
         pointer: tuple[str, str],
         layout: PublishLayout,
         rules: PublishRules,
-        rows: Mapping[str, str] | None = None,
         books: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        rows: Mapping[str, str] | None = None,
         super().__init__(**kwargs)
         self.release = release
         self.inputs = inputs
@@ -104,10 +107,10 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
         self.pointer = pointer
         self.layout = layout
         self.rules = rules
-        self.rows = rows or {}
         self.books = books or {}
 
     def execute(self, context: Any) -> dict[str, Any]:
+        self.rows = rows or {}
         """Publish the release.
 
         Returns:
@@ -122,10 +125,10 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
             name: [date.fromisoformat(day) for day in listed] for name, listed in self.books.items()
         }
         publication = self.rules.plan(inputs, manifest, {**days, **books})
-        news = self._news(manifest, days)
 
         table = self.hook.table(*self.pointer)
         location = table["StorageDescriptor"]["Location"]
+        news = self._news(manifest, days)
         now = self.rules.parse_pointer(documents.read_lines(location))
         base = self.rules.parse_pointer(documents.read_lines(self.base_location))
         try:
@@ -139,15 +142,16 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
             documents.write_text(
                 location + self.layout.POINTER_FILE, new.text(), "application/x-ndjson"
             )
-            self.hook.move(table, location, {"release": self.release})
+            facts = {**self.rules.facts(manifest), "run": context["ti"].run_id}
+            self.hook.move(table, location, facts)
         for staged in self.staged.values():
             self.hook.drop_table(*staged.split(".", 1))
-        for asset, extra in news:
-            context["outlet_events"][asset].extra = extra
         self.log.info(
             "%s %s: %s",
             self.release,
             "is published" if changed else "was published already",
+        for asset, extra in news:
+            context["outlet_events"][asset].extra = extra
             location,
         )
         return {
@@ -192,5 +196,5 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
             )
             for asset in self.outlets
             for name in [asset.name.partition(".")[2]]
-            if name in counted
         ]
+            if name in counted

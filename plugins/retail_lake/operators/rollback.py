@@ -1,6 +1,8 @@
 """Show readers an earlier published state again, or a later one."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Protocol
 
 from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
@@ -10,8 +12,6 @@ from botocore.exceptions import ClientError
 from retail_lake.hooks.catalog import error_code
 from retail_lake.hooks.documents import DocumentsHook
 from retail_lake.hooks.versions import VersionsHook
-
-SHOWN = 30  # versions that are described; each costs reading its pointer file
 
 
 class HistoryRules(Protocol):
@@ -27,8 +27,19 @@ class HistoryRules(Protocol):
             UnknownVersionError: there is none such.
         """
 
+    def described(
+        self, versions: Sequence[Any], state_of: Callable[[str], Any], /
+    ) -> Sequence[Mapping[str, Any]]:
+        """Return the last versions and what each changed, newest first."""
+
+    def line(self, one: Mapping[str, Any], /) -> str:
+        """Return a described version for the log."""
+
     def changes(self, before: Any, after: Any, /) -> Mapping[str, Any]:
-        """Return what differs between two states by table; each has `days`, `first`, `last`."""
+        """Return what differs between two states by table."""
+
+    def partitions(self, state: Any, /) -> Mapping[str, Sequence[tuple[str, ...]]]:
+        """Return the partitions that a state names, by table."""
 
 
 class PointerLayout(Protocol):
@@ -38,10 +49,7 @@ class PointerLayout(Protocol):
 
 
 class ListVersionsOperator(AwsBaseOperator[VersionsHook]):
-    """Lists the versions of the pointer with what each changed, and chooses the one to go to.
-
-    The parameter `version` names it; empty means the state before the current one. With
-    `list_only` nothing but the list is made.
+    """Lists the versions of the pointer with what each changed.
 
     Args:
         pointer: (database, table) of the pointer.
@@ -67,75 +75,28 @@ class ListVersionsOperator(AwsBaseOperator[VersionsHook]):
         self.rules = rules
         self.parse_pointer = parse_pointer
 
-    def execute(self, context: Any) -> dict[str, Any]:
-        """List and choose.
+    def execute(self, context: Any) -> list[Mapping[str, Any]]:
+        """List them.
 
         Returns:
-            `versions` (newest first: `version`, `since`, `release`, `current`, and `changed` by
-            table against the version before, or `gone` if its file was collected), `current` and
-            `target` (version numbers as text; `target` is None with `list_only`), `from_date` and
-            `to_date` of the business days that differ between the two, None if none does.
+            Newest first: `version`, `since`, `release`, `run`, `rows`, `location`, `current`, and
+            `changed` by table against the version before and `days`, or `gone` if its file was
+            collected.
         """
         found = [self.rules.Version(**one) for one in self.hook.versions(*self.pointer)]
         documents = DocumentsHook(aws_conn_id=self.aws_conn_id)
-        listed = self._describe(found, documents)
+
+        @cache
+        def state_of(location: str) -> Any:
+            file = location + self.layout.POINTER_FILE
+            if not documents.objects(file):
+                return None
+            return self.parse_pointer(documents.read_text(file))
+
+        listed = list(self.rules.described(found, state_of))
         for one in listed:
-            self.log.info("%s", _line(one))
-        current = found[-1]
-        answer = {"versions": listed, "current": str(current.number), "target": None}
-        if context["params"]["list_only"]:
-            return {**answer, "from_date": None, "to_date": None}
-        try:
-            target = self.rules.choose(found, context["params"]["version"] or "")
-        except self.rules.UnknownVersionError as error:
-            raise AirflowFailException(str(error)) from error
-        now, then = (
-            self._state(current.location, documents),
-            self._state(target.location, documents),
-        )
-        if now is None or then is None:
-            lost = current if now is None else target
-            raise AirflowFailException(
-                f"version {lost.number} cannot be shown: its file in {lost.location} is gone. "
-                "Choose another version of the list above"
-            )
-        days = self.rules.changes(now, then).values()
-        self.log.info("Going from version %s to %s", current.number, target.number)
-        return {
-            **answer,
-            "target": str(target.number),
-            "from_date": str(min(one.first for one in days)) if days else None,
-            "to_date": str(max(one.last for one in days)) if days else None,
-        }
-
-    def _describe(self, found: Sequence[Any], documents: DocumentsHook) -> list[dict[str, Any]]:
-        listed = []
-        shown = found[-SHOWN:]
-        earlier = found[-SHOWN - 1] if len(found) > SHOWN else None
-        before = self._state(earlier.location, documents) if earlier else self.parse_pointer("")
-        for version in shown:
-            state = self._state(version.location, documents)
-            one = {
-                "version": str(version.number),
-                "since": version.since.isoformat(),
-                "release": version.release,
-                "current": version is found[-1],
-            }
-            if state is None:
-                one["gone"] = True
-            elif before is not None:
-                changed = self.rules.changes(before, state)
-                one["changed"] = {table: str(days) for table, days in changed.items()}
-            listed.append(one)
-            before = state
-        return listed[::-1]
-
-    def _state(self, location: str, documents: DocumentsHook) -> Any:
-        """Return the state of a pointer's folder; None if its file is gone."""
-        file = location + self.layout.POINTER_FILE
-        if not documents.objects(file):
-            return None
-        return self.parse_pointer(documents.read_text(file))
+            self.log.info("%s", self.rules.line(one))
+        return listed
 
 
 class RollbackOperator(AwsBaseOperator[VersionsHook]):
@@ -143,17 +104,16 @@ class RollbackOperator(AwsBaseOperator[VersionsHook]):
 
     Nothing is built or copied, and nothing is lost: going forward again is the same call. It
     refuses if the state's file or a partition that it names is gone, and if another run published
-    since the version was chosen. A second execution changes nothing.
+    since the versions were listed. A second execution changes nothing.
 
     Args:
         pointer: (database, table) of the pointer.
-        chosen: what the listing task returned (templated).
+        chosen: `current` and `target`, as the choosing task returned them (templated).
         databases: table → database, of every table that a pointer names.
         other_database: database of tables that are not in `databases` any more.
         layout: where the pointer's states lie.
         rules: the pure decisions.
-        parse_pointer: text of a pointer file → the state, rows with `table` and
-            `partition_values`.
+        parse_pointer: text of a pointer file → the state.
     """
 
     aws_hook_class = VersionsHook
@@ -185,10 +145,12 @@ class RollbackOperator(AwsBaseOperator[VersionsHook]):
 
         Returns:
             `changed` (False if readers saw that state already), `from_version`, `to_version`,
-            `release`, `location`, and `tables`: what differs from before, by table.
+            `release`, `location`, `tables`: what differs from before, by table, and `seconds` that
+            it took.
         """
         if self.chosen["target"] is None:
-            raise AirflowSkipException("only the list was asked for")
+            raise AirflowSkipException("nothing was to be changed")
+        started = time.monotonic()
         target = self._version(self.chosen["target"])
         table = self.hook.table(*self.pointer)
         location = table["StorageDescriptor"]["Location"].rstrip("/") + "/"
@@ -199,21 +161,18 @@ class RollbackOperator(AwsBaseOperator[VersionsHook]):
                 f"{target.number} was chosen, now it is {table['VersionId']}. Nothing was changed: "
                 "look at the list again, then trigger a new run"
             )
-        documents = DocumentsHook(aws_conn_id=self.aws_conn_id)
-        then = self.parse_pointer(
-            documents.read_text(target.location + self.layout.POINTER_FILE)
-        )  # raises if it is gone
+        then, before = self._state(target), self._state(self._version(str(table["VersionId"])))
         self._require_partitions(target, then)
-        before = self.parse_pointer(documents.read_text(location + self.layout.POINTER_FILE))
-        differs = self.rules.changes(before, then)
         if changed:
-            self.hook.move(table, target.location, {"release": target.release})
-        tables = {name: str(days) for name, days in differs.items()}
+            self.hook.move(table, target.location, target.parameters)
+        tables = {name: str(days) for name, days in self.rules.changes(before, then).items()}
+        seconds = round(time.monotonic() - started, 2)
         self.log.info(
-            "Readers %s version %s (%s); changed: %s",
+            "Readers %s version %s (%s) after %s s; changed: %s",
             "now see" if changed else "saw already",
             target.number,
             target.release or "nothing published",
+            seconds,
             tables or "nothing",
         )
         return {
@@ -223,6 +182,7 @@ class RollbackOperator(AwsBaseOperator[VersionsHook]):
             "release": target.release,
             "location": target.location,
             "tables": tables,
+            "seconds": seconds,
         }
 
     def _version(self, number: str) -> Any:
@@ -232,13 +192,21 @@ class RollbackOperator(AwsBaseOperator[VersionsHook]):
         except self.rules.UnknownVersionError as error:
             raise AirflowFailException(str(error)) from error
 
+    def _state(self, version: Any) -> Any:
+        """Return the state of a version, whose file must be there."""
+        documents = DocumentsHook(aws_conn_id=self.aws_conn_id)
+        file = version.location + self.layout.POINTER_FILE
+        if not documents.objects(file):
+            raise AirflowFailException(
+                f"version {version.number} cannot be shown: its file in {version.location} is "
+                "gone. Nothing was changed: choose another version"
+            )
+        return self.parse_pointer(documents.read_text(file))
+
     def _require_partitions(self, target: Any, state: Any) -> None:
-        wanted: dict[str, list[tuple[str, ...]]] = {}
-        for row in state:
-            wanted.setdefault(row.table, []).append(row.partition_values)
         gone = [
             "/".join((table, *values))
-            for table, listed in wanted.items()
+            for table, listed in self.rules.partitions(state).items()
             for values in sorted(set(listed) - self._existing(table, listed))
         ]
         if gone:
@@ -256,11 +224,3 @@ class RollbackOperator(AwsBaseOperator[VersionsHook]):
             if error_code(error) == "EntityNotFoundException":
                 return set()
             raise
-
-
-def _line(one: Mapping[str, Any]) -> str:
-    changed = ", ".join(f"{table} {days}" for table, days in one.get("changed", {}).items())
-    what = "its file is gone" if one.get("gone") else f"changed {changed or 'nothing'}"
-    mark = " (current)" if one["current"] else ""
-    release = one["release"] or "nothing published"
-    return f"version {one['version']}{mark} since {one['since']}: {release}, {what}"

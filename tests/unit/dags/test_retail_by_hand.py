@@ -12,7 +12,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 from retail_lake.notifications.failure_alert import FailureAlert
 
 TASKS = {
-    "retail_rollback": ["list_versions", "move_pointer"],
+    "retail_rollback": ["list_versions", "choose_version", "move_pointer"],
     "retail_housekeeping": ["report_drift", "collect"],
     "retail_erasure": ["request", "rebuild_days"],
     "retail_quarantine_replay": ["find_rows", "judge", "verdict", "rebuild_days"],
@@ -113,14 +113,14 @@ def test_survives_serialisation(each: Any) -> None:
 def test_rollback_runs_by_hand_and_at_once(rollback: Any) -> None:
     assert rollback.schedule is None
     assert rollback.is_paused_upon_creation is False
-    assert dict(rollback.params) == {"version": "", "list_only": False}
+    assert dict(rollback.params) == {"version": ""}
     assert rollback.get_task("move_pointer").databases["sales"] == "retail_silver"
 
 
-@pytest.mark.parametrize("version", ["one", "1; DROP TABLE", "-1"])
+@pytest.mark.parametrize("version", ["one", "1; DROP TABLE", "-1", "previous 1"])
 def test_rollback_takes_a_number_or_nothing(rollback: Any, version: str) -> None:
     param = rollback.params.get_param("version")
-    assert param.resolve(" 12 ") == " 12 "
+    assert [param.resolve(one) for one in ("", " 12 ", "previous")] == ["", " 12 ", "previous"]
     with pytest.raises(ParamValidationError):
         param.resolve(version)
 

@@ -81,7 +81,11 @@ class Editions:
         pointer = releases.next_pointer(now, now, publication)
         prefix = layout.published_prefix(name, pointer.digest())
         self.world.put(f"{prefix}{layout.POINTER_FILE}", pointer.text().encode())
-        hook.move(table, f"s3://{self.bucket}/{prefix}", {"release": name})
+        hook.move(
+            table,
+            f"s3://{self.bucket}/{prefix}",
+            {"release": name, "run": f"run {number}", "rows": "7"},
+        )
         return name
 
     def keys(self, prefix: str = "") -> set[str]:

@@ -1,12 +1,14 @@
 """Back to an earlier state and forward again, on a real catalog."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
 from include.lake import history, layout, releases
 from retail_lake.hooks.catalog import CatalogHook, SupersededError
+from retail_lake.operators.choose_version import NOTHING, ChooseVersionOperator
 from retail_lake.operators.rollback import ListVersionsOperator, RollbackOperator
 from tests.unit.plugins.editions import CLEAN, TABLES, Editions
 from tests.unit.plugins.world import DAY, MART, World, release
@@ -15,7 +17,7 @@ NEXT_DAY = "2025-03-02"
 
 
 class Rollbacks:
-    """The DAG's two tasks, executed one after the other."""
+    """The DAG's tasks, executed one after the other."""
 
     def __init__(self, editions: Editions) -> None:
         self.world = editions.world
@@ -26,10 +28,13 @@ class Rollbacks:
             "parse_pointer": releases.parse_pointer,
         }
 
-    def choose(self, version: str = "", list_only: bool = False) -> dict[str, Any]:
-        params = {"version": version, "list_only": list_only}
+    def list(self) -> Any:
         operator = ListVersionsOperator(task_id="list_versions", **self.states)
-        return operator.execute({**self.world.context, "params": params})
+        return operator.execute(self.world.context)
+
+    def choose(self, version: str = "previous") -> dict[str, Any]:
+        operator = ChooseVersionOperator(task_id="choose", listed=self.list(), rules=history)
+        return operator.execute({**self.world.context, "params": {"version": version}})
 
     def move(self, chosen: dict[str, Any]) -> dict[str, Any]:
         operator = RollbackOperator(
@@ -41,7 +46,7 @@ class Rollbacks:
         )
         return operator.execute(self.world.context)
 
-    def run(self, version: str = "") -> dict[str, Any]:
+    def run(self, version: str = "previous") -> dict[str, Any]:
         return self.move(self.choose(version))
 
 
@@ -61,18 +66,77 @@ def rollbacks(editions: Editions) -> Rollbacks:
 
 
 def test_the_list_says_what_each_version_changed(rollbacks: Rollbacks) -> None:
-    chosen = rollbacks.choose(list_only=True)
-    assert chosen["target"] is None
-    listed = chosen["versions"]
+    listed = rollbacks.list()
     numbers = [int(one["version"]) for one in listed]
     assert numbers == sorted(numbers, reverse=True)
     assert [one["release"] for one in listed] == [release(3), release(2), release(1), ""]
     assert [one["current"] for one in listed] == [True, False, False, False]
     assert listed[0]["changed"] == dict.fromkeys(sorted(TABLES), f"1 day {NEXT_DAY}")
     assert listed[1]["changed"] == dict.fromkeys(sorted(TABLES), f"1 day {DAY}")
-    assert listed[3]["changed"] == {}
+    assert listed[0]["days"] == f"1 day {NEXT_DAY}"
+    assert (listed[3]["changed"], listed[3]["days"]) == ({}, "")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What Airflow is told to ask; there is no supervisor here that would hand it on."""
+    found: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        "airflow.providers.standard.operators.hitl.upsert_hitl_detail",
+        lambda **detail: found.append(detail),
+    )
+    return found
+
+
+def picked(rollbacks: Rollbacks, option: str) -> Any:
+    """The answer as the trigger hands it on, to a worker that starts anew."""
+    operator = ChooseVersionOperator(task_id="choose", listed=rollbacks.list(), rules=history)
+    user = {"id": "1", "name": "ann"}
+    event = {"chosen_options": [option], "params_input": {}, "responded_by_user": user}
+    return operator.execute_complete({}, {**event, "responded_at": datetime.now(UTC)})
+
+
+def test_a_person_picks_a_version_of_those_there_are(
+    editions: Editions, rollbacks: Rollbacks, asked: list[dict[str, Any]]
+) -> None:
+    editions.world.context["ti"].id = "ti"
+    context = {**editions.world.context, "task_instance": editions.world.context["ti"]}
+    operator = ChooseVersionOperator(task_id="choose", listed=rollbacks.list(), rules=history)
+    with pytest.raises(TaskDeferred):
+        operator.execute({**context, "params": {"version": ""}})
+    (question,) = asked
+    listed = rollbacks.list()
+    options = question["options"]
+    assert [option.partition(":")[0] for option in options[:-1]] == [
+        one["version"] for one in listed[1:]
+    ], "newest first, without the one that is shown"
+    assert question["defaults"] == options[-1:] == [NOTHING]
+    cells = [line.strip("| ").split(" | ") for line in question["body"].splitlines()[2:]]
+    assert [row[0] for row in cells] == [
+        f"**{listed[0]['version']}, shown now**",
+        *(one["version"] for one in listed[1:]),
+    ]
+    assert [row[2] for row in cells] == [
+        f"1 day {NEXT_DAY}",
+        f"1 day {DAY}",
+        f"1 day {DAY}",
+        "none",
+    ]
+    assert cells[1][3:] == [", ".join(f"`{name}`" for name in sorted(TABLES)), "7", "`run 2`"]
+
+    rollbacks.move(picked(rollbacks, options[1]))
+    assert set(editions.world.published().values()) == {release(1)}
+    again = rollbacks.list()[0]
+    assert (again["release"], again["run"], again["rows"]) == (release(1), "run 1", "7")
+
+
+def test_picking_nothing_changes_nothing(editions: Editions, rollbacks: Rollbacks) -> None:
+    before = editions.version()
     with pytest.raises(AirflowSkipException):
-        rollbacks.move(chosen)
+        rollbacks.move(picked(rollbacks, NOTHING))
+    assert editions.version() == before
+    with pytest.raises(ValueError, match="not in"):
+        picked(rollbacks, "77: as of never")
 
 
 def test_back_to_the_state_before_and_forward_again(
@@ -93,18 +157,13 @@ def test_back_to_the_state_before_and_forward_again(
 
 
 def test_any_version_by_its_number(editions: Editions, rollbacks: Rollbacks) -> None:
-    first, before_all = [one["version"] for one in rollbacks.choose()["versions"]][2:]
+    first, before_all = [one["version"] for one in rollbacks.list()][2:]
     rollbacks.run(first)
     assert set(editions.world.published().values()) == {release(1)}
     table = CatalogHook().table(*editions.world.pointer)
     assert table["Parameters"]["release"] == release(1)
     rollbacks.run(before_all)
     assert editions.world.published() == {}
-
-
-def test_the_days_that_change_are_in_the_result(rollbacks: Rollbacks) -> None:
-    chosen = rollbacks.choose()
-    assert (chosen["from_date"], chosen["to_date"]) == (NEXT_DAY, NEXT_DAY)
 
 
 def test_a_second_execution_changes_nothing(editions: Editions, rollbacks: Rollbacks) -> None:
@@ -145,12 +204,12 @@ def test_a_table_that_is_gone_is_refused_too(editions: Editions, rollbacks: Roll
 
 
 def test_a_state_whose_file_is_gone_is_refused(editions: Editions, rollbacks: Rollbacks) -> None:
-    target = next(one for one in rollbacks.choose()["versions"] if one["release"] == release(2))
+    target = next(one for one in rollbacks.list() if one["release"] == release(2))
     (key,) = (key for key in editions.keys("ops/published/") if release(2) in key)
     editions.world.s3.delete_object(Bucket=editions.bucket, Key=key)
     with pytest.raises(AirflowFailException, match=r"its file in .* is gone"):
         rollbacks.run(target["version"])
-    listed = {one["version"]: one for one in rollbacks.choose(list_only=True)["versions"]}
+    listed = {one["version"]: one for one in rollbacks.list()}
     assert listed[target["version"]]["gone"]
 
 
