@@ -8,6 +8,7 @@ from typing import Any
 from include.lake.contracts import Lake
 from include.lake.costs import (
     HOUR,
+    KINDS,
     LEAST_MEGABYTES,
     MEGABYTE,
     TERABYTE,
@@ -123,6 +124,22 @@ class Budget:
             "budget": plain(self.lake.costs.budget_per_run),
             "currency": self.tariff.currency,
         }
+
+    def summary(self, rows: Iterable[Row], estimate: Mapping[str, Any]) -> str:
+        """What was spent so far, by kind, beside what was estimated and what is allowed.
+
+        Args:
+            rows: what the release has cost so far (rows of ``run_costs``).
+            estimate: as `estimate` made it; empty if nothing was estimated.
+        """
+        rows, currency = list(rows), self.tariff.currency
+        parts = []
+        for kind, name in KINDS.items():
+            amount = money(total(row for row in rows if row["kind"] == kind), currency)
+            expected = f" of {money(Decimal(estimate[kind]), currency)}" if kind in estimate else ""
+            parts.append(f"{name} {amount}{expected and expected + ' estimated'}")
+        allowed = money(self.lake.costs.budget_per_run, currency)
+        return f"Cost so far {money(total(rows), currency)}, budget {allowed}: {', '.join(parts)}."
 
     def require(self, rows: Iterable[Row], estimate: Mapping[str, Any], step: Kind) -> None:
         """Refuses a step that would overspend.

@@ -21,6 +21,12 @@ from typing import Any, Literal
 from include.lake.strict_yaml import ContractError, Cursor
 
 Kind = Literal["crawl", "glue_job", "athena"]
+#: The kinds, for people.
+KINDS: Mapping[Kind, str] = {
+    "crawl": "Crawl",
+    "glue_job": "Glue job",
+    "athena": "Athena statements",
+}
 
 MEGABYTE, TERABYTE = 2**20, 2**40
 LEAST_MEGABYTES = 10

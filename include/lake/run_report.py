@@ -11,11 +11,10 @@ from typing import Any
 
 from include.lake import report_charts
 from include.lake.contracts import Lake
-from include.lake.costs import money, total
+from include.lake.costs import KINDS, money, total
 
 #: Lines of a table; a page is for reading.
 SHOWN = 200
-KINDS = {"crawl": "Crawl", "glue_job": "Glue job", "athena": "Athena statements"}
 
 Row = Mapping[str, Any]
 

@@ -53,6 +53,9 @@ class BudgetRules(Protocol):
     ) -> dict[str, Any]:
         """Return what a release will cost."""
 
+    def summary(self, rows: Sequence[Row], estimate: Mapping[str, Any], /) -> str:
+        """Return what was spent and expected, for people."""
+
     def require(self, rows: Sequence[Row], estimate: Mapping[str, Any], step: Any, /) -> None:
         """Raise RuntimeError if a step would overspend."""
 
@@ -120,6 +123,10 @@ class RunCosts:
         address = self._uri(self.layout.estimate_key(release))
         documents = DocumentsHook()
         return documents.read_document(address) if documents.objects(address) else {}
+
+    def summary(self, release: str) -> str:
+        """Return in a sentence what a release has cost so far and was expected to."""
+        return self.rules.summary(self.rows(release), self.estimated(release))
 
     def estimate(self, ti: Any) -> None:
         """Estimate the release from its input list, keep that, and refuse to overspend.

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from retail_lake.hooks.documents import DocumentsHook
 from retail_lake.hooks.lease import Lease
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
+from retail_lake.hooks.run_costs import RunCosts
 from retail_lake.notifications.failure_alert import SUBJECT_LENGTH
 from retail_lake.operators.restatements import changes_address
 from retail_lake.operators.turns import TURN_LASTS, holder_of, wait_for_turn
@@ -34,7 +35,7 @@ class ReviewOperator(ApprovalOperator):
         inputs: address of its input list, beside which the totals lie (templated).
         days: first and last business day of the run (templated).
         body_of: (totals, release, further paragraphs …) → the text to show, in Markdown.
-        cost: a paragraph about what the run costs (templated), if there is one.
+        costs: the book of what the run costs, if there is one; its summary is shown.
         lease: `s3://` address of the turn's lease.
         alert_topic: SNS topic whose readers are told that the run waits.
         aws_conn_id: the Airflow connection.
@@ -42,7 +43,7 @@ class ReviewOperator(ApprovalOperator):
 
     template_fields: Sequence[str] = (
         *ApprovalOperator.template_fields,
-        *("cost", "days", "inputs", "lease", "release"),
+        *("days", "inputs", "lease", "release"),
     )
 
     def __init__(
@@ -54,7 +55,7 @@ class ReviewOperator(ApprovalOperator):
         body_of: Callable[..., str],
         lease: str,
         alert_topic: str,
-        cost: Any = None,
+        costs: RunCosts | None = None,
         aws_conn_id: str | None = "aws_default",
         **kwargs: Any,
     ) -> None:
@@ -71,7 +72,7 @@ class ReviewOperator(ApprovalOperator):
         self.body_of = body_of
         self.lease = lease
         self.alert_topic = alert_topic
-        self.cost = cost
+        self.costs = costs
         self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Any) -> Any:
@@ -81,7 +82,8 @@ class ReviewOperator(ApprovalOperator):
         documents = DocumentsHook(aws_conn_id=self.aws_conn_id)
         changes = documents.read_document(changes_address(self.inputs))["changes"]
         self.subject = f"Publish {' to '.join(dict.fromkeys(self.days))}?"
-        self.body = self.body_of(changes, self.release, self.cost)
+        cost = self.costs.summary(self.release) if self.costs else None
+        self.body = self.body_of(changes, self.release, cost)
         self.log.info("%s\n%s", self.subject, self.body)
         Lease(documents, self.lease).give_back(holder_of(context))
         self._tell(context)

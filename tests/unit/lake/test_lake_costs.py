@@ -200,6 +200,14 @@ def test_the_refusal_names_spent_estimate_budget_and_fix() -> None:
         assert said in str(caught.value)
 
 
+def test_a_summary_has_spent_estimated_and_allowed() -> None:
+    rows = [{"kind": "crawl", "amount": "0.14666667"}, {"kind": "glue_job", "amount": "0.02"}]
+    assert BUDGET.summary(rows, {"glue_job": "0.03", "athena": "0.0007"}) == (
+        "Cost so far 0.17 USD, budget 1.00 USD: Crawl 0.15 USD, Glue job 0.0200 USD of 0.0300 USD"
+        " estimated, Athena statements 0.00 USD of 0.0007 USD estimated."
+    )
+
+
 def test_learns_from_the_last_days_published() -> None:
     def row(day: int, release: str, table: str = "run_ledger") -> PointerRow:
         return PointerRow(table, datetime(2026, 1, day, tzinfo=UTC).date(), None, release)

@@ -8,9 +8,13 @@ import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped, TaskDeferred
 
+from include.lake import layout
+from include.lake.budget import Budget
+from include.lake.contracts import load_lake
 from include.lake.review import body
 from retail_lake.hooks.documents import DocumentsHook
 from retail_lake.hooks.lease import Lease
+from retail_lake.hooks.run_costs import RunCosts
 from retail_lake.operators.review import ReviewOperator
 from retail_lake.operators.turns import GiveTurnOperator
 from tests.unit.plugins.world import DAY, World, release
@@ -39,6 +43,12 @@ class Reviews:
     def task(self) -> ReviewOperator:
         inputs = self.world.write("release/inputs.json", {})
         self.world.write("release/changes.json", {"changes": [CHANGE]})
+        self.world.write(
+            layout.run_cost_key(release(1), "glue_job", "jr_1"),
+            {"kind": "glue_job", "amount": "2.10"},
+        )
+        rules = Budget(load_lake(), "us-east-1", ())
+        costs = RunCosts("open_release", self.world.bucket, layout, rules)
         with DAG("daily"):
             review = ReviewOperator(
                 task_id="review",
@@ -48,7 +58,7 @@ class Reviews:
                 body_of=body,
                 lease=self.lease.uri,
                 alert_topic=self.topic,
-                cost="About 2.10 GBP.",
+                costs=costs,
             )
             review >> GiveTurnOperator(task_id="publish", lease="")
         return review
@@ -114,7 +124,7 @@ def test_shows_what_would_change_and_gives_the_turn_back(reviews: Reviews, clien
     (asked,) = reviews.asked
     assert asked["subject"] == f"Publish {DAY}?"
     assert f"| `daily_sales` | {DAY} | 2 | 80.10 → 85.20 | +5.10 | 1 |" in asked["body"]
-    assert "About 2.10 GBP." in asked["body"]
+    assert "Cost so far 2.10 USD, budget 25.00 USD" in asked["body"]
     assert asked["options"] == ["Approve", "Reject"]
     assert asked["defaults"] == ["Reject"], "nobody's answer is no"
     assert reviews.holder() is None, "others build while a person thinks"
