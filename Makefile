@@ -10,7 +10,7 @@ DAYS ?= 3
 # which environment a bundle is for: the one deployed last, else the laptop's
 DEPLOYMENT ?= $(firstword $(wildcard include/deployment.json .local/deployment.json) include/deployment.json)
 
-.PHONY: help setup lock demo up down status env athena replay rollback test test-slow bench lint format bundle preflight
+.PHONY: help setup lock demo up down status env athena report replay rollback test test-slow bench lint format bundle preflight
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ env: ## exports for any AWS client: eval "$(make -s env)"
 athena: ## run a query as an analyst: make athena SQL="SELECT …"
 	@$(GLUE) -m include.laptop athena "$$SQL"
 athena: export SQL := $(value SQL)
+
+report: ## the page about the run published last, or of a release: make report ARGS=r20240517_…
+	@$(GLUE) -m include.laptop report $(ARGS)
 
 replay: ## what quarantine would let pass now: make replay ARGS="--dataset vendor_sales --apply"
 	@$(GLUE) -m include.laptop replay $(ARGS)

@@ -1,4 +1,4 @@
-"""The lake on a laptop: `up`, `down`, `status`, `env`, `athena`, `replay`, `rollback`, `demo`."""
+"""The lake on a laptop: what `make up`, `down`, `athena`, `report`, `demo` and the like run."""
 
 import argparse
 import os
@@ -7,10 +7,11 @@ import subprocess
 import sys
 import time
 import urllib.error
+import webbrowser
 from datetime import UTC, datetime
 from pathlib import Path
 
-from include.laptop import queries, replay, rollback, runs, stack
+from include.laptop import queries, replay, report, rollback, runs, stack
 from include.local_aws import supervisor
 from include.local_aws.__main__ import print_status
 from include.local_aws.stack import ENFORCE
@@ -46,6 +47,9 @@ def main() -> int:
     back = commands.add_parser("rollback", help="show readers another version of what is published")
     rollback.arguments(back)
     add_state(back)
+    page = commands.add_parser("report", help="bring the page about a run to a file")
+    report.arguments(page)
+    add_state(page)
     demo = commands.add_parser("demo", help="run the daily DAG over sample days and show it")
     demo.add_argument("--days", type=int, default=3, help="how many days (3)")
     add_state(demo)
@@ -190,6 +194,20 @@ def rolled_back(folder: Path, arguments: argparse.Namespace) -> int:
     return rollback.run(arguments)
 
 
+def reported(folder: Path, arguments: argparse.Namespace) -> int:
+    """Brings the page about a run, prints where it is, and opens it where there is a browser."""
+    if supervisor.status(folder)["state"] != "ready":
+        print("nothing runs here: `make up` first", file=sys.stderr)
+        return 1
+    laptop = stack.at(folder)
+    os.environ.update(laptop.aws.exports())
+    file = report.fetch(laptop.outputs()["LakeBucket"], arguments.release, folder / "reports")
+    print(file)
+    if sys.stdout.isatty():
+        webbrowser.open(file.as_uri())
+    return 0
+
+
 def demo(folder: Path, arguments: argparse.Namespace) -> int:
     """Starts the stack and shows the DAG at work; 1 if a number is not what was planted."""
     if not 1 <= arguments.days <= 30:
@@ -207,7 +225,7 @@ def demo(folder: Path, arguments: argparse.Namespace) -> int:
 COMMANDS = {
     function.__name__: function
     for function in (up, down, status, env, run, databases, install, athena, demo)
-} | {"replay": replayed, "rollback": rolled_back}
+} | {"replay": replayed, "report": reported, "rollback": rolled_back}
 
 if __name__ == "__main__":
     sys.exit(main())
