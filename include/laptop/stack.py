@@ -13,6 +13,8 @@ from include.local_aws.supervisor import Service
 ROOT = Path(__file__).resolve().parents[2]
 TILLS_DATABASE = "tills"
 TILLS_USER = "lake_reader"
+AIRFLOW_ROLE = "retail-lake-local-airflow"
+"""Where policies are enforced, Airflow acts in the data plane's role for it."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,9 @@ class Laptop:
             Service("databases", [*task, "databases", *state], exports, task=True, cwd=ROOT),
             Service("deploy", deploy, {**exports, **passwords}, task=True, seconds=180, cwd=ROOT),
             Service("install", [*task, "install", *state], exports, task=True, cwd=ROOT),
-            *self.airflow.services(exports),
+            *self.airflow.services(
+                self.aws.exports_of(AIRFLOW_ROLE) if self.aws.enforced else exports
+            ),
         ]
 
     @property

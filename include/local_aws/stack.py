@@ -63,6 +63,20 @@ class Stack:
             "LOCAL_RDS_PASSWORD": self.database_password,
         }
 
+    def exports_of(self, role: str) -> dict[str, str]:
+        """The same for a process that acts in a role, as containers do on AWS.
+
+        Its clients ask for credentials when they need them: the role may be made later.
+        """
+        keys = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}  # empty ones do not count
+        asked = f"{self.endpoint_url}/_local_aws/credentials/{role}"
+        return {**self.exports(), **keys, "AWS_CONTAINER_CREDENTIALS_FULL_URI": asked}
+
+    @property
+    def enforced(self) -> bool:
+        """Whether what starts now is to enforce policies."""
+        return os.environ.get(ENFORCE) == "1"
+
     def services(self) -> list[Service]:
         """The processes in the order in which they start."""
         ports = {name: str(port) for name, port in self.ports.items()}
@@ -71,7 +85,7 @@ class Stack:
         switches = {}
         if os.environ.get(FAULTS) == "1":
             switches["faults"] = self.folder / "faults.sqlite"
-        enforced = os.environ.get(ENFORCE) == "1"
+        enforced = self.enforced
         return [
             Service(
                 "database",

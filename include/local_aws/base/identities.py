@@ -7,6 +7,7 @@ sessions and the policies, and evaluates them for S3 itself (AUTH=true): one eva
     POST /_local_aws/authorise  a request and what it asks for -> {"allowed", "code", "message"}
     POST /_local_aws/session    {"role": ARN or name, "name": of the session} -> credentials
     POST /_local_aws/named      {"name": of a session, or "key"} -> its credentials, {} for none
+    GET  /_local_aws/credentials/ROLE   a new session, in the words in which containers are told
 
 They answer whoever can reach the loopback interface: the local AWS is no place for secrets.
 """
@@ -16,6 +17,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -42,8 +44,9 @@ class Identities:
         if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
             await self._application(as_if_encrypted(scope), receive, send)
             return
-        handler = ANSWERS.get(scope["path"].removeprefix(PREFIX))
-        body = await whole_body(receive)
+        name, _, role = scope["path"].removeprefix(PREFIX).partition("/")
+        handler = ANSWERS.get(name)
+        body = await whole_body(receive) or json.dumps({"role": role}).encode()
         status, found = 404, {"error": f"{scope['path']} is not known here"}
         if handler is not None:
             try:
@@ -147,6 +150,22 @@ def named(question: Question) -> dict[str, Any]:
     return _credentials(found[-1]) if found else {}
 
 
+def container(question: Question) -> dict[str, Any]:
+    """Give a session of a role as AWS_CONTAINER_CREDENTIALS_FULL_URI does, on ECS and on MWAA.
+
+    Raises:
+        LookupError: there is no such role.
+    """
+    given = session(question | {"name": question["role"].rpartition("/")[2]})
+    ends = datetime.fromtimestamp(sts._sessions[given["key"]]["Expiration"], UTC)
+    return {
+        "AccessKeyId": given["key"],
+        "SecretAccessKey": given["secret"],
+        "Token": given["token"],
+        "Expiration": ends.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
 def _credentials(key: str) -> dict[str, Any]:
     found = sts._sessions[key]
     return {"key": key, "secret": found["SecretAccessKey"], "token": found["SessionToken"]}
@@ -157,4 +176,5 @@ ANSWERS: dict[str, Callable[[Question], dict[str, Any]]] = {
     "authorise": authorise,
     "session": session,
     "named": named,
+    "credentials": container,
 }

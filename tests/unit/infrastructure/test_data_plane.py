@@ -44,7 +44,7 @@ OUTPUTS = {
     "AnalystRoleArn",
     "KmsKeyArn",
 }
-TAKE_NO_RESOURCE = {"cloudwatch:PutMetricData"}
+TAKE_NO_RESOURCE = {"cloudwatch:PutMetricData", "glue:ListCrawls"}
 
 Clients = Callable[[str], Any]
 

@@ -1,6 +1,9 @@
 """With enforcement on, the data plane's roles can do what their policies say and nothing else."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -76,6 +79,18 @@ ALLOWED = [
     ("airflow", ("glue", "get_crawler", {"Name": "<CrawlerName>"})),
     ("airflow", ("glue", "get_job_runs", {"JobName": "<JobName>"})),
     ("airflow", query("PipelineWorkgroup")),
+    (
+        "airflow",
+        (
+            "athena",
+            "get_table_metadata",
+            {
+                "CatalogName": "AwsDataCatalog",
+                "DatabaseName": "retail_silver",
+                "TableName": "sales",
+            },
+        ),
+    ),
     ("airflow", secret("tills")),
     ("airflow", ("sns", "publish", {"TopicArn": "<AlertTopicArn>", "Message": "m"})),
     (
@@ -153,6 +168,32 @@ def test_roles_can_do_nothing_else(
     assert f"not authorized to perform: {action}" in message
     assert resource in message
     assert f":assumed-role/retail-lake-test-{role}/test" in message
+
+
+def test_a_process_acts_in_a_role_as_containers_do(guarded: Guarded) -> None:
+    """AWS_CONTAINER_CREDENTIALS_FULL_URI is all that it is told: so Airflow has its role."""
+    name = "retail-lake-test-airflow"
+    variables = {
+        "PATH": os.environ["PATH"],
+        "AWS_ENDPOINT_URL": guarded.url,
+        "AWS_ENDPOINT_URL_GLUE": guarded.front,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "",
+        "AWS_SECRET_ACCESS_KEY": "",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{guarded.url}/_local_aws/credentials/{name}",
+    }
+    script = (
+        "import boto3\n"
+        "print(boto3.client('sts').get_caller_identity()['Arn'])\n"
+        "boto3.client('glue').delete_table(DatabaseName='retail_ops', Name='published')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=variables, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == f"arn:aws:sts::000000000000:assumed-role/{name}/{name}"
+    assert "not authorized to perform: glue:DeleteTable" in done.stderr
+    status, found = guarded.ask(guarded.url, "GET", "/_local_aws/credentials/nobody")
+    assert (status, found["error"]) == (400, "LookupError: there is no role nobody")
 
 
 def test_a_wrong_signature_and_an_unknown_key_are_refused(guarded: Guarded) -> None:
