@@ -74,6 +74,7 @@ ALLOWED = [
     ("airflow", remove("staging/a")),
     ("airflow", listing("bronze/")),
     ("airflow", table("get", "retail_silver", "sales")),
+    ("airflow", table("get", "sales_analytics", "daily_sales")),
     ("airflow", create("retail_gold", "daily__r1_1")),
     ("airflow", table("delete", "retail_gold", "daily__r1_1")),
     ("airflow", ("glue", "get_crawler", {"Name": "<CrawlerName>"})),
