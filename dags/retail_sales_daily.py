@@ -18,6 +18,7 @@ data, contract or code, clear the run from `open_release`: it then builds a new 
 | `extract_*`, `check_drift` | The message names what differs from the contract: settle it. |
 | `take_turn` waits | Another run builds. If that one was stopped by hand, clear its `give_turn`. |
 | `bronze_to_silver` | Clear it. A Glue run that is still active is taken over or stopped. |
+| over budget | Run fewer days at a time, or raise `costs.budget_per_run` in `lake.yaml`. |
 | `check_<mart>` | The message names the checks and what they saw. Nothing was published. |
 | `review` waits | Read what would change, then approve or reject. Unanswered is rejected in 12 h. |
 | `publish` | Superseded: another run published what this one builds on. Clear `open_release`. |

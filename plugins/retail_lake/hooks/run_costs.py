@@ -101,6 +101,10 @@ class RunCosts:
         self.layout = layout
         self.rules = rules
 
+    def __repr__(self) -> str:
+        """Return the same whenever it is asked: it is a part of the DAG's version."""
+        return f"{type(self).__name__}({self.opened_by!r})"
+
     def crawled(self, ti: Any, crawl: Mapping[str, Any]) -> None:
         """Write down a crawl (of ListCrawls)."""
         self._write(ti, self.rules.tariff.crawl(crawl))

@@ -169,6 +169,7 @@ def test_survives_serialisation(dag: Any) -> None:
     stored = DagSerialization.to_dict(dag)
     assert {task["__var"]["task_id"] for task in stored["dag"]["tasks"]} == TASKS
     assert DagSerialization.to_dict(dag) == stored, "a second parse would be another version"
+    assert " object at 0x" not in json.dumps(stored, default=str), "nor would another process"
     # the DAG processor hands it on as MessagePack, which takes no subclass of str
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(stored))["dag"]["dag_id"] == dag.dag_id
 
