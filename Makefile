@@ -55,7 +55,7 @@ test: setup ## all tests
 	@$(AIRFLOW) -m pytest -q tests --ignore tests/unit/local_aws --ignore tests/unit/glue_jobs \
 		--ignore tests/unit/sample_data --ignore tests/unit/infrastructure --ignore tests/unit/laptop
 
-bench: setup ## measure P1 to P5 side by side: make bench BENCH="--only P3,P4 --rows 300000 --pairs 1"
+bench: setup ## measure P1 to P8 side by side: make bench BENCH="--only P3,P4 --rows 300000 --pairs 1"
 	@$(GLUE) -m tests.benchmarks $(BENCH)
 
 test-crash: setup ## kill what writes at each call to AWS: 200 publications, the whole chain

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.benchmarks import extract, silver
+from tests.benchmarks import extract, gold, parse, silver, slots
 from tests.benchmarks.goals import Measure, Result, Settings, table
 from tests.benchmarks.processes import ROOT, MeasurementError, say
 
@@ -23,6 +23,9 @@ GOALS: dict[str, Measure] = {
     "P3": silver.time_against_the_seed,
     "P4": silver.bytes_read_and_files,
     "P5": silver.bytes_written,
+    "P6": gold.bytes_of_a_day,
+    "P7": parse.time_against_reference,
+    "P8": slots.worker_time_of_waits,
 }
 
 
@@ -36,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             rows=arguments.rows,
             extract_rows=arguments.extract_rows,
             memory_rows=(arguments.memory_rows // 16, arguments.memory_rows),
+            gold_rows=arguments.gold_rows,
+            wait_seconds=arguments.wait_seconds,
             pairs=arguments.pairs,
         )
         failed = False
@@ -67,6 +72,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         ("rows", 3000, "orders that the silver job reads"),
         ("extract-rows", 1000, "rows of the table extracted for P1"),
         ("memory-rows", 16_000, "rows of the larger table of P2; the smaller has a 16th"),
+        ("gold-rows", 1000, "sales of the day of P6"),
+        ("wait-seconds", 60, "how long deliveries are late in P8"),
         ("pairs", 1, "repetitions"),
     ):
         default = getattr(defaults, name.replace("-", "_"))

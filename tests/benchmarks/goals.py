@@ -25,6 +25,8 @@ class Settings:
         rows: of the silver benchmarks.
         extract_rows: of the table that is extracted for P1.
         memory_rows: of the smaller and the larger table that are extracted for P2.
+        gold_rows: sales of the day whose gold is built for P6.
+        wait_seconds: how long a run waits for its deliveries in P8.
         pairs: how often each measurement is repeated, the contestants in turns.
     """
 
@@ -32,6 +34,8 @@ class Settings:
     rows: int = 1_500_000
     extract_rows: int = 2_000_000
     memory_rows: tuple[int, int] = (500_000, 8_000_000)
+    gold_rows: int = 200_000
+    wait_seconds: int = 300
     pairs: int = 3
 
 
