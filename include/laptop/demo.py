@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import boto3
 
 from include.lake.contracts import load_lake
+from include.lake.costs import money, total
 from include.laptop import planted, queries, tills
 from include.laptop.published import Published
 from include.laptop.runs import RunError, Runs
@@ -62,7 +63,8 @@ def show(laptop: Laptop, count: int) -> int:
         report = runs.returned(run, "report")
         wrong += accounting(report, truth, day, first_time)
         scanned = ", ".join(f"{name} {size:,}" for name, size in report["bytes_scanned"].items())
-        print(f"bytes scanned: {scanned}\npublished {seconds:.0f} s after the delivery")
+        print(f"bytes scanned: {scanned}\ncost at AWS's list prices: {cost(report)}")
+        print(f"published {seconds:.0f} s after the delivery")
     outputs = laptop.outputs()
     wrong += totals(outputs["AnalystsWorkgroup"], truth)
     wrong += planted.regions(outputs["AnalystsWorkgroup"], truth)
@@ -117,6 +119,14 @@ def deliver(bucket: str, sample: Path, day: date) -> None:
         files = sorted(folder.iterdir(), key=lambda file: (file.name == "_SUCCESS", file.name))
         for file in files:
             s3.upload_file(str(file), bucket, f"bronze/{file.relative_to(sample)}")
+
+
+def cost(report: dict[str, Any]) -> str:
+    """What AWS would have billed for a run, and what was estimated before its job."""
+    currency = report["estimate"]["currency"]
+    crawled = total(row for row in report["costs"] if row["kind"] == "crawl")
+    spent, estimated = total(report["costs"]), crawled + Decimal(report["estimate"]["amount"])
+    return f"{money(spent, currency)} (estimated {money(estimated, currency)})"
 
 
 def accounting(

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from include.laptop.demo import choose_days, compare_ledger
+from include.laptop.demo import choose_days, compare_ledger, cost
 from include.laptop.queries import as_table
 from include.laptop.runs import RunError, Runs
 
@@ -60,3 +60,9 @@ def test_a_demo_repeats_its_days_and_refuses_another_number(tmp_path: Path) -> N
     assert [str(day) for day in choose_days(remembered, nobody, 2)] == ["2026-03-28", "2026-03-29"]
     with pytest.raises(RunError, match="DAYS=2"):
         choose_days(remembered, nobody, 3)
+
+
+def test_a_run_tells_what_it_cost_and_was_estimated_to() -> None:
+    rows = [{"kind": "crawl", "amount": "0.15"}, {"kind": "glue_job", "amount": "0.02"}]
+    report = {"costs": rows, "estimate": {"amount": "0.05", "currency": "USD"}}
+    assert cost(report) == "0.17 USD (estimated 0.20 USD)"
