@@ -81,6 +81,8 @@ class Airflow:
                 {"type": "file", "log_file_path": str(self.lineage), "append": True}
             ),
             "AIRFLOW__OPENLINEAGE__NAMESPACE": "retail-lake",
+            # a process tells of a task's end; on a busy machine its 10 s are over too soon
+            "AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT": "60",
             "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
         }
 

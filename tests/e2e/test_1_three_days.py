@@ -124,6 +124,49 @@ def test_analysts_get_the_transactions_view_with_integer_dates(
     assert int(str(counted[0][0])) > 0
 
 
+def test_lineage_and_assets_tell_what_was_published(
+    lake: Lake, days: list[date], sample: Path
+) -> None:
+    lines = lake.laptop.airflow.lineage.read_text().splitlines()
+    written = {
+        output["name"]: output
+        for event in map(json.loads, lines)
+        if event["eventType"] == "COMPLETE"
+        for output in event["outputs"]
+    }
+    extract, job, mart = (
+        written[name]["facets"]["columnLineage"]["fields"]
+        for name in (
+            "bronze/store_transactions",
+            "AwsDataCatalog.retail_silver.sales",
+            "AwsDataCatalog.retail_gold.daily_sales",
+        )
+    )
+    (till,) = extract["transaction_id"]["inputFields"]
+    assert (till["name"], till["field"]) == (
+        "tills.public.store_transactions",
+        "transaction_id",
+    )
+    assert {each["name"] for each in job["total_amount"]["inputFields"]} >= {
+        "AwsDataCatalog.retail_silver.clean_ecommerce_orders",
+        "AwsDataCatalog.retail_silver.clean_store_transactions",
+    }
+    (sales,) = mart["revenue"]["inputFields"]
+    assert (sales["name"], sales["field"]) == ("AwsDataCatalog.retail_silver.sales", "total_amount")
+
+    airflow = lake.laptop.airflow
+    path = "/api/v2/assets/events?order_by=-timestamp&limit=50"
+    events = airflow.call("GET", path, token=airflow.token())["asset_events"]
+    newest = {event["name"]: event["extra"] for event in reversed(events)}
+    (counted,) = lake.query(f"SELECT count(*) FROM daily_sales WHERE sale_date = DATE '{days[1]}'")
+    daily = newest["retail_gold.daily_sales"]
+    assert daily["release"] in {row[0] for row in lake.query(RELEASES)}
+    assert (daily["rows"], daily["days"]) == (int(str(counted[0])), [str(days[1])])
+
+
+RELEASES = "SELECT release FROM retail_ops.published WHERE table_name = 'daily_sales'"
+
+
 def test_make_athena_and_make_env_answer_from_the_published_release(
     lake: Lake, days: list[date], sample: Path
 ) -> None:
