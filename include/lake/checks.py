@@ -29,7 +29,7 @@ from include.lake.contracts import Lake
 from include.lake.marts import CHANNELS, DAY, Mart, MartColumn
 
 #: Published days before the release that ``rows_as_usual`` looks back, and how many it needs.
-USUAL_DAYS, ENOUGH_DAYS = 28, 7
+USUAL_DAYS, ENOUGH_DAYS = 14, 7
 
 _DAY = f"coalesce(gold.{DAY}, silver.{DAY})"
 
