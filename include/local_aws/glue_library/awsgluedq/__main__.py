@@ -53,7 +53,7 @@ def _evaluate(request: dict[str, Any]) -> None:
         return read.toDF()
 
     rows = frame(request["table"]).cache()
-    sources = {name: frame(table) for name, table in request["sources"].items()}
+    sources = {name: frame(table).cache() for name, table in request["sources"].items()}
     results = {
         name: as_result(evaluate(rows, ruleset, sources))
         for name, ruleset in request["rulesets"].items()
