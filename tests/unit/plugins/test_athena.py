@@ -124,6 +124,7 @@ def test_passing_checks_are_kept_and_queryable(
     rows = "('rows_exist', 'fail', '3', true), ('fresh', 'warn', 'old', false)"
     result = complete(checks(workgroup, results_table, bucket, rows), context)
     assert result["checks"] == {"rows_exist": True, "fresh": False}
+    assert result["observed"] == {"rows_exist": "3", "fresh": "old"}
     assert {(row["mart"], row["check_name"], row["passed"]) for row in kept(client, bucket)} == {
         ("daily", "rows_exist", True),
         ("daily", "fresh", False),
