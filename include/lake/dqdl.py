@@ -21,6 +21,7 @@ from include.lake.marts import DAY, Mart, MartColumn
 #: Why checks of these names, or of names that begin so, have no rule.
 NOT_IN_DQDL: Mapping[str, str] = {
     "fresh": "DataFreshness is about the clock, the check about the days that a run is for",
+    # Dynamic rules are evaluated in Glue ETL only: "Data Quality Definition Language", first note.
     "rows_as_usual": "last(n) is about former evaluations, the check about what is published",
 }
 #: Alias of the release's sales among an evaluation's data sources.
@@ -61,7 +62,8 @@ def rules(lake: Lake, mart: Mart) -> dict[str, str]:
 def evaluation(lake: Lake, mart: Mart, release: str) -> dict[str, Any]:
     """Arguments of StartDataQualityRulesetEvaluationRun that judge one release of a mart.
 
-    Those that are missing are the names of the deployed rulesets, and the role.
+    Those that are missing are the names of the deployed rulesets, and a role that Glue may assume
+    and that may read silver and gold.
 
     Raises:
         UnsafeValueError: that is no release id.
