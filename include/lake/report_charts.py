@@ -48,6 +48,7 @@ def charts(sales: Sequence[Row], first: str, last: str) -> Iterable[dict[str, An
         "title": "Revenue by business day and channel",
         "unit": POUNDS,
         "horizontal": False,
+        "wide": True,
         "labels": days,
         "series": {
             channel: [str(amounts.get((day, channel), Decimal(0))) for day in days]
@@ -76,6 +77,7 @@ def charts(sales: Sequence[Row], first: str, last: str) -> Iterable[dict[str, An
             "title": f"{title}, {span(first, last)}",
             "unit": POUNDS,
             "horizontal": True,
+            "wide": chart == "product",
             "labels": [str(row["label"]) for row in rows],
             "series": {"Revenue": [str(row["revenue"]) for row in rows]},
             "columns": [chart.capitalize(), "#Revenue"],

@@ -13,8 +13,8 @@ from include.lake import report_charts
 from include.lake.contracts import Lake
 from include.lake.costs import KINDS, money, total
 
-#: Lines of a table; a page is for reading.
-SHOWN = 200
+#: Lines of a table that are shown at once, and those that may be unfolded.
+FEW, SHOWN = 12, 200
 
 Row = Mapping[str, Any]
 
@@ -43,9 +43,10 @@ class RunReport:
 
         Returns:
             `title`, `subtitle`, `figures` (label, value, note, alarm), `charts` (title, unit,
-            labels, which are days unless it is horizontal, series by name; `columns` and `rows` for
-            the same in a table) and
-            `tables` (title, text, columns, rows; a column that begins with # is of numbers).
+            wide, labels, which are days unless it is horizontal, series by name; `columns` and
+            `rows` for the same in a table) and
+            `tables` (title, text, columns, rows, and more of them to unfold). A column whose name
+            begins with # is of numbers.
         """
         first, last = facts["days"]
         return {
@@ -113,83 +114,88 @@ class RunReport:
                 f"{_size(estimate['input_bytes'])} delivered)"
             )
         columns = ["What", "For", "#Runs", "#Used", "#Cost"]
-        return {"title": "Cost", "text": f"{text}.", "columns": columns, "rows": lines}
+        return _table("Cost", f"{text}.", columns, lines, few=2 * FEW)
 
 
 def _figure(label: str, value: str, note: str, alarm: bool = False) -> dict[str, Any]:
     return {"label": label, "value": value, "note": note, "alarm": alarm}
 
 
+def _table(
+    title: str, text: str, columns: list[str], rows: Sequence[list[str]], few: int = FEW
+) -> dict[str, Any]:
+    if len(rows) > SHOWN:
+        text += f" The first {SHOWN} of {_count(len(rows))}."
+    more = list(rows[few:SHOWN])
+    return {"title": title, "text": text, "columns": columns, "rows": rows[:few], "more": more}
+
+
 def _accounting(ledger: Sequence[Row]) -> dict[str, Any]:
     counts = ("rows_in", "silver", "quarantined", "duplicates")
-    return {
-        "title": "Where the rows of every file went",
-        "text": "Rows in = silver + quarantined + duplicates, or the job fails.",
-        "columns": ["Dataset", "File", "#Rows in", "#Silver", "#Quarantined", "#Duplicates"],
-        "rows": [
+    return _table(
+        "Where the rows of every file went",
+        "Rows in = silver + quarantined + duplicates, or the job fails.",
+        ["Dataset", "File", "#Rows in", "#Silver", "#Quarantined", "#Duplicates"],
+        [
             [
                 line["dataset"],
                 str(line["source_file"]).rpartition("/")[2],
                 *(_count(int(line[name])) for name in counts),
             ]
             for line in ledger
-        ][:SHOWN],
-    }
+        ],
+        few=2 * FEW,
+    )
 
 
 def _quarantine(reasons: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+    found = [(count, name, why) for name, each in reasons.items() for why, count in each.items()]
     rows = [
-        [dataset, reason, _count(count)]
-        for dataset, found in sorted(reasons.items())
-        for reason, count in sorted(found.items(), key=lambda item: (-item[1], item[0]))
+        [name, why, _count(count)]
+        for count, name, why in sorted(found, key=lambda each: (-each[0], *each[1:]))
     ]
-    return {
-        "title": "Why rows were refused",
-        "text": "Every one is kept in retail_ops.quarantine." if rows else "No row was refused.",
-        "columns": ["Dataset", "Reason", "#Rows"],
-        "rows": rows[:SHOWN],
-    }
+    text = "Every one is kept in retail_ops.quarantine." if rows else "No row was refused."
+    return _table("Why rows were refused", text, ["Dataset", "Reason", "#Rows"], rows)
 
 
 def _checks(checks: Sequence[Row]) -> dict[str, Any]:
     ordered = sorted(checks, key=lambda check: (check["passed"], check["mart"]))
-    return {
-        "title": "Checks",
-        "text": f"{_count(len(checks))} checks of the marts, before they were published.",
-        "columns": ["Result", "Mart", "Check", "Observed"],
-        "rows": [
+    return _table(
+        "Checks",
+        f"{_count(len(checks))} checks of the marts, before they were published.",
+        ["Result", "Mart", "Check", "Observed"],
+        [
             [
                 "passed" if check["passed"] else f"{check['severity']}: not passed",
-                check["mart"],
-                check["check_name"],
-                check["observed"],
+                *(str(check[name]) for name in ("mart", "check_name", "observed")),
             ]
             for check in ordered
-        ][:SHOWN],
-    }
+        ],
+        few=len([check for check in checks if not check["passed"]]),
+    )
 
 
 def _restatements(rows: Sequence[Row]) -> dict[str, Any]:
     text = "No published number was changed by this run."
     if rows:
-        text = f"{_count(len(rows))} published values changed."
-        if len(rows) > SHOWN:
-            text += f" The first {SHOWN}; all of them are in sales_analytics.restatements."
-    return {
-        "title": "What changed of numbers that readers had seen",
-        "text": text,
-        "columns": ["Mart", "Row", "Measure", "#Before", "#After"],
-        "rows": [
+        text = f"{_many(len(rows), 'value')} changed; all are in sales_analytics.restatements."
+    return _table(
+        "What changed of numbers that readers had seen",
+        text,
+        ["Mart", "Row", "Measure", "#Before", "#After"],
+        [
             [
                 row["mart"],
                 _grain(row["row_key"]),
                 row["measure"],
-                "none" if row["old_value"] is None else row["old_value"],
-                "none" if row["new_value"] is None else row["new_value"],
+                *(
+                    "none" if row[name] is None else row[name]
+                    for name in ("old_value", "new_value")
+                ),
             ]
-            for row in rows[:SHOWN]
+            for row in rows
         ],
-    }
+    )
 
 
 def _count(number: int) -> str:

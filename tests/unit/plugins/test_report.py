@@ -127,7 +127,7 @@ def test_with_aws_the_link_is_the_consoles(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_two_products_of_one_name_stay_two_bars() -> None:
     names = ["Lamp", "Lamp", "A name that is much longer than any chart has room for"]
-    chart = {"title": "Products", "unit": "£", "horizontal": True, "labels": names}
+    chart = {"title": "Products", "unit": "£", "horizontal": True, "wide": True, "labels": names}
     chart |= {"series": {"Revenue": ["3", "2", "1"]}, "columns": ["Product"], "rows": []}
     body = render(
         {"title": "t", "subtitle": "s", "figures": [], "charts": [chart], "tables": []}
