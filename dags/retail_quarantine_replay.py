@@ -44,7 +44,8 @@ with DAG(
     tags=["retail", "by hand"],
     params={
         "dataset": Param("", enum=["", *DATASETS], description="Empty: all"),
-        "reason": Param("", type="string", pattern=f"^({REASON})?$", description=WHY),
+        # the UI's form refuses an empty text unless it may be null
+        "reason": Param(None, type=["null", "string"], pattern=f"^({REASON})?$", description=WHY),
         **window_params("First arrival day; empty: any", "Last arrival day; empty: any"),
         "dry_run": Param(True, type="boolean", description="Only tell what would pass"),
     },

@@ -30,6 +30,7 @@ STATES = {
     "rules": history,
     "parse_pointer": releases.parse_pointer,
 }
+NUMBER = "^ *([0-9]*|previous) *$"
 WHICH = "Empty: you are asked, with the list of versions. Else a version's number, or previous"
 alert = FailureAlert(STACK.alert_topic_arn, None, LAKE.time_zone)
 
@@ -40,9 +41,8 @@ with DAG(
     max_active_runs=1,
     is_paused_upon_creation=False,  # when it is needed, it is needed at once
     tags=["retail", "by hand"],
-    params={
-        "version": Param("", type="string", pattern="^ *([0-9]*|previous) *$", description=WHICH)
-    },
+    # the UI's form refuses an empty text unless it may be null
+    params={"version": Param(None, type=["null", "string"], pattern=NUMBER, description=WHICH)},
     **dag_defaults(alert),
 ):
     listed = operators.ListVersionsOperator(task_id="list_versions", **STATES)

@@ -39,7 +39,7 @@ def test_replay_tells_first_and_does_only_when_asked(replay: Any) -> None:
     assert replay.is_paused_upon_creation is False
     assert dict(replay.params) == {
         "dataset": "",
-        "reason": "",
+        "reason": None,
         "from_date": None,
         "to_date": None,
         "dry_run": True,
@@ -101,7 +101,11 @@ def test_every_task_is_retried_limited_and_reported(each: Any) -> None:
 
 def test_the_form_may_be_sent_as_it_is(each: Any) -> None:
     each.params.validate()
-    assert all(each.params.get_param(name).description for name in each.params)
+    for name in each.params:
+        param = each.params.get_param(name)
+        assert param.description
+        empty = param.value == "" and param.schema.get("type") == "string"
+        assert not empty, f"{name}: the UI cannot send it empty; let it be null"
 
 
 def test_survives_serialisation(each: Any) -> None:
@@ -113,7 +117,7 @@ def test_survives_serialisation(each: Any) -> None:
 def test_rollback_runs_by_hand_and_at_once(rollback: Any) -> None:
     assert rollback.schedule is None
     assert rollback.is_paused_upon_creation is False
-    assert dict(rollback.params) == {"version": ""}
+    assert dict(rollback.params) == {"version": None}
     assert rollback.get_task("move_pointer").databases["sales"] == "retail_silver"
 
 
