@@ -39,6 +39,8 @@ SCHEMA = pa.schema([(name, TYPES[kind]) for name, kind in SALES_COLUMNS.items()]
 UNFINISHED = ("QUEUED", "RUNNING")
 #: Sha256 of the files of each published partition.
 Hashes = Mapping[tuple[str, ...], Sequence[str]]
+#: Files by mart and day.
+Files = Mapping[str, Mapping[str, Sequence[bytes]]]
 #: Contents that releases alternate between; each gives other numbers in every mart.
 CONTENTS = 4
 
@@ -91,12 +93,12 @@ class Publications:
     """Builds releases and makes the runs whose task `publish` publishes them.
 
     Attributes:
-        firsts: the first release by content and days.
+        files: of the marts, by content and days.
     """
 
     deployed: Deployment
     worker: Worker
-    firsts: dict[tuple[int, tuple[date, ...]], str] = field(default_factory=dict)
+    files: dict[tuple[int, tuple[date, ...]], Files] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.s3, self.athena = boto3.client("s3"), boto3.client("athena")
@@ -168,9 +170,20 @@ class Publications:
 
     def _gold(self, name: str, content: int, days: Sequence[date]) -> dict[str, str]:
         """Stage all marts; return the table of each."""
-        first = self.firsts.setdefault((content, tuple(days)), name)
-        if first != name:
-            return {mart.name: self._copied(mart.name, name, first) for mart in MARTS}
+        tables = {mart.name: staged(mart.name, name) for mart in MARTS}
+        found = self.files.get((content, tuple(days)))
+        if found is None:
+            self._create(name)
+            self.files[content, tuple(days)] = {
+                mart: self._read(table) for mart, table in tables.items()
+            }
+        else:
+            for mart, table in tables.items():
+                self._copy(name, mart, table, found[mart])
+        return tables
+
+    def _create(self, name: str) -> None:
+        """Build all marts by their CTAS, at once."""
         running = []
         for mart in MARTS:
             folder = self._uri(layout.gold_prefix(mart.name, name, 1))
@@ -181,35 +194,38 @@ class Publications:
             running.append(answer["QueryExecutionId"])
         for execution in running:
             wait_for(self.athena, execution)
-        return {mart.name: staged(mart.name, name) for mart in MARTS}
 
-    def _copied(self, mart: str, name: str, first: str) -> str:
+    def _read(self, table: str) -> dict[str, list[bytes]]:
+        """The files of a staged table by day."""
+        return {
+            one["values"][0]: [body for _, body in objects(one["location"])]
+            for one in CatalogHook().partitions(*table.split("."))
+        }
+
+    def _copy(self, name: str, mart: str, table: str, files: Mapping[str, Sequence[bytes]]) -> None:
         """Stage a mart with files of its own, as a CTAS made them for the first release like it.
 
         That a CTAS makes the same bytes again: `test_chain_crashes.py`.
         """
-        registered = CatalogHook().partitions(LAKE.gold_database, mart, f"release = '{first}'")
         partitions = []
-        for one in registered:
-            location = one["location"].replace(first, name)
-            for key, body in objects(one["location"]):
-                self.s3.put_object(
-                    Bucket=self.deployed.lake_bucket, Key=key.replace(first, name), Body=body
-                )
-            partitions.append({"values": one["values"][:1], "location": location})
-        table = CatalogHook().table(LAKE.gold_database, mart)
-        database, new = staged(mart, name).split(".")
+        for day, bodies in files.items():
+            folder = f"{layout.gold_prefix(mart, name, 1)}sale_date={day}/"
+            for number, body in enumerate(bodies):
+                key = f"{folder}{number}.parquet"
+                self.s3.put_object(Bucket=self.deployed.lake_bucket, Key=key, Body=body)
+            partitions.append({"values": [day], "location": self._uri(folder)})
+        database, new = table.split(".")
+        published = CatalogHook().table(database, mart)
         self.glue.create_table(
             DatabaseName=database,
             TableInput={
                 "Name": new,
                 "TableType": "EXTERNAL_TABLE",
-                "StorageDescriptor": table["StorageDescriptor"],
-                "PartitionKeys": table["PartitionKeys"][:1],
+                "StorageDescriptor": published["StorageDescriptor"],
+                "PartitionKeys": published["PartitionKeys"][:1],
             },
         )
         CatalogHook().register(database, new, partitions)
-        return staged(mart, name)
 
 
 def staged(mart: str, name: str) -> str:

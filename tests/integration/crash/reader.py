@@ -13,6 +13,8 @@ from include.lake.contracts import load_lake
 
 LAKE = load_lake()
 NUMBERS = ("bigint", "int", "integer", "double", "decimal")
+#: Between two looks of the thread, so that publishers get on beside it on a small machine.
+PAUSE_SECONDS = 0.5
 #: What is seen of each view, e.g. `7 transactions=40 revenue=12.50`: its rows and the sums of its
 #: numbers.
 Seen = Mapping[str, str]
@@ -89,7 +91,7 @@ class Reader:
 
     def _watch(self) -> None:
         try:
-            while not self._done.is_set():
+            while not self._done.wait(PAUSE_SECONDS):
                 self.polls.append(self.poll())
         except BaseException as error:
             self._error = error

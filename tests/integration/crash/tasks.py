@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +191,7 @@ class Run:
         sides: Sequence[str] = ("before", "after"),
         only: str = "",
         check: Callable[[], None] = lambda: None,
+        most: int | None = None,
     ) -> int:
         """Kill a task at each of its calls, until it has no more and succeeds.
 
@@ -199,17 +200,17 @@ class Run:
             sides: where at a call: before it is sent, after it was answered.
             only: pattern of the calls.
             check: what must hold after every kill.
+            most: how often; the attempt after that is left alone.
 
         Returns:
             How often it was killed.
         """
-        kills = 0
-        for call in count(1):
-            for side in sides:
-                outcome = self.start(task_id, FailPoint(call, side, only)).wait()
-                if outcome.state != "killed":
-                    assert outcome.state in ("success", "skipped"), f"{task_id}: {outcome.error}"
-                    return kills
-                kills += 1
-                check()
-        raise AssertionError("not reached")
+        points = (FailPoint(call, side, only) for call in count(1) for side in sides)
+        for kills, point in enumerate(islice(points, most)):
+            outcome = self.start(task_id, point).wait()
+            if outcome.state != "killed":
+                assert outcome.state in ("success", "skipped"), f"{task_id}: {outcome.error}"
+                return kills
+            check()
+        self.complete(task_id)
+        return most or 0

@@ -4,7 +4,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import batched, combinations
 
 import pytest
 
@@ -18,10 +18,12 @@ from tests.integration.crash.publications import (
     revenue,
 )
 from tests.integration.crash.reader import Reader, Seen
-from tests.integration.crash.tasks import FailPoint
+from tests.integration.crash.tasks import FailPoint, Run
 
 MOVE = "glue.UpdateTable"
 PUBLICATIONS = 200
+#: A view reads its table's partitions of every release that was not collected.
+BETWEEN_CLEANUPS = 10
 
 
 class Matrix:
@@ -82,6 +84,19 @@ class Matrix:
         self.current = content
         assert hashes(Published.now().pointer) == self.hashes[content]
 
+    def clean_up(self) -> None:
+        """Collect all releases but the current one; readers see the same after it."""
+        number = self.publications.worker.number("cleanup")
+        limits = {"keep_days": 0, "keep_versions": 1, "max_objects": 100_000, "dry_run": False}
+        run = Run(
+            self.publications.worker,
+            "retail_housekeeping",
+            f"between publications {number}",
+            limits,
+        )
+        run.complete("collect")
+        assert self.reader.poll().seen == self.seen[self.current]
+
     def check_polls(self, watching: Reader) -> None:
         """Every look saw one of the states that were published while it lasted."""
         releases = watching.releases()
@@ -129,15 +144,18 @@ def points(matrix: Matrix, choice: random.Random, count: int) -> Iterator[FailPo
 def publish_many(matrix: Matrix, count: int, seed: int) -> None:
     choice = random.Random(seed)
     began = time.monotonic()
-    with Reader(matrix.reader.workgroup) as watching:
-        for point in points(matrix, choice, count):
-            matrix.publish(choice, point)
-    assert matrix.reader.poll().seen == matrix.seen[matrix.current]
-    matrix.check_polls(watching)
+    polls = 0
+    for some in batched(points(matrix, choice, count), BETWEEN_CLEANUPS):
+        with Reader(matrix.reader.workgroup) as watching:
+            for point in some:
+                matrix.publish(choice, point)
+        matrix.check_polls(watching)
+        polls += len(watching.polls)
+        matrix.clean_up()
     print(
         f"{count} publications, {matrix.outcomes['killed']} killed, at"
-        f" {len(matrix.fail_points)} fail-points or any moment; {len(watching.polls)} polls of"
-        f" {len(watching.polls[0].seen)} views; {time.monotonic() - began:.0f} s"
+        f" {len(matrix.fail_points)} fail-points or any moment; {polls} polls of"
+        f" {len(matrix.seen[0])} views; {time.monotonic() - began:.0f} s"
     )
 
 

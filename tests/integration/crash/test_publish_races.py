@@ -9,7 +9,7 @@ from include.laptop.published import Published
 from tests.integration.crash.publications import DAYS, Publications, hashes
 from tests.integration.crash.tasks import Outcome, Run, Worker
 
-ROUNDS = 4
+ROUNDS = 2
 
 
 def at_once(*runs: Run) -> list[Outcome]:
