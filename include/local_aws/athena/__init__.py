@@ -9,6 +9,7 @@ of Parquet files (at least 16 KiB each), which AWS does not bill.
 """
 
 from include.local_aws import catalog
+from include.local_aws.athena.metadata import Metadata
 from include.local_aws.athena.relations import glue_of
 from include.local_aws.athena.runner import Runner
 from include.local_aws.athena.service import Service
@@ -22,8 +23,10 @@ def actions(context: Context) -> dict[str, Handler]:
     Executions that a crash left queued or running become FAILED.
     """
     store = Store(context.state / "athena.sqlite")
-    runner = Runner(context, store, glue_of(catalog.guarded(context), context.forward))
+    glue = glue_of(catalog.guarded(context), context.forward)
+    runner = Runner(context, store, glue)
     service = Service(context, store, runner)
+    metadata = Metadata(glue)
     context.on_shutdown(runner.shutdown)
     return {
         "AmazonAthena.StartQueryExecution": service.start,
@@ -34,4 +37,6 @@ def actions(context: Context) -> dict[str, Handler]:
         "AmazonAthena.GetQueryRuntimeStatistics": service.statistics,
         "AmazonAthena.StopQueryExecution": service.stop,
         "AmazonAthena.GetWorkGroup": service.work_group,
+        "AmazonAthena.GetTableMetadata": metadata.get,
+        "AmazonAthena.ListTableMetadata": metadata.list,
     }
