@@ -160,7 +160,7 @@ def publish_many(matrix: Matrix, count: int, seed: int) -> None:
 
 
 def test_readers_see_whole_states_while_publishers_are_killed(matrix: Matrix) -> None:
-    publish_many(matrix, 10, seed=1)
+    publish_many(matrix, 8, seed=1)
 
 
 @pytest.mark.slow
