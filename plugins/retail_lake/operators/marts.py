@@ -56,7 +56,6 @@ class MartsTaskGroup(TaskGroup):
     Attributes:
         staged: mart → `database.table` that holds it, known once it is built (templated).
         rows: mart → how many it has, known once it is checked (templated).
-        statements: mart → ids of the tasks that ran Athena statements for it.
     """
 
     def __init__(
@@ -77,7 +76,6 @@ class MartsTaskGroup(TaskGroup):
         super().__init__(group_id=group_id)
         self.staged: dict[str, str] = {}
         self.rows: dict[str, str] = {}
-        self.statements: dict[str, list[str]] = {}
         r, attempt = template(release), template("{{ ti.try_number }}")
         athena = {"database": database, "workgroup": workgroup}
         with self:
@@ -107,4 +105,3 @@ class MartsTaskGroup(TaskGroup):
                 build >> check
                 observed = f"ti.xcom_pull(task_ids='{check.task_id}')['observed']"
                 self.rows[mart.name] = f"{{{{ {observed}['rows_exist'] }}}}"
-                self.statements[mart.name] = [build.task_id, check.task_id]
