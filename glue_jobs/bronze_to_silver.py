@@ -20,11 +20,10 @@ from retail_io import documents, manifest
 from retail_io.arguments import parse_arguments
 from retail_io.inputs import Inputs, parse
 from retail_io.session import open_session, source_errors
-from retail_io.silver import all_sales, judged_rows, states, with_snapshots
+from retail_io.silver import write_datasets, write_sales
 from retail_io.targets import Run
-from retail_transforms.accounting import Tally, ledger, tallied
-from retail_transforms.deduplicate import duplicates, keep_latest, snapshot_duplicates
-from retail_transforms.quarantine import passed, quarantined
+from retail_transforms.accounting import ledger
+from retail_transforms.outcome import DUPLICATE, QUARANTINE, SALES
 
 
 def main(argv: Sequence[str]) -> None:
@@ -45,37 +44,17 @@ def build(
     listed.require_known(lake)
     run = Run(listed.lake_root, listed.release, run_token)
 
-    given = [contract for contract in lake.contracts if listed.of(contract.dataset)]
-    rows, delivered = judged_rows(spark, lake, listed, key)
+    delivered = write_datasets(spark, lake, listed, key, run)
     days = delivered.business_days() | listed.replaced_days | set(listed.days)
-
-    upstream = listed.upstream_of(days)
-    sales = all_sales(spark, lake, upstream, rows, listed.erased)
-    snapshots = states(lake, rows)
-    clean = {each.dataset: passed(rows[each.dataset], each) for each in given}
-    for contract in given:
-        run.write_dataset((clean | snapshots)[contract.dataset], contract)
-    run.write_quarantine([quarantined(rows[name], name) for name in rows])
-    run.write_sales(
-        keep_latest(with_snapshots(spark, lake, upstream, snapshots, sales, listed.erased))
-    )
-
-    lost = {"sales": duplicates(sales)}
-    lost |= {
-        each.dataset: snapshot_duplicates(clean[each.dataset], each)
-        for each in lake.snapshots
-        if each in given
-    }
-    counted = {f"duplicates of {name}": frame for name, frame in lost.items()}
-    found = Tally(tallied(run.written(spark, given) | counted).collect())
+    found = delivered + write_sales(spark, lake, listed, delivered, days, run)
     books = ledger(
         [(file.dataset, file.key, file.ingest_date) for file in listed.files],
-        rows_in=delivered.by_file(*rows),
-        silver=found.by_file("sales", *(each.silver_table for each in lake.snapshots)),
-        quarantined=found.by_file("quarantine"),
-        duplicates=found.by_file(*counted),
+        rows_in=delivered.by_file(),
+        silver=found.by_file(SALES, *(each.silver_table for each in lake.snapshots)),
+        quarantined=found.by_file(QUARANTINE),
+        duplicates=found.by_file(DUPLICATE),
     )
-    run.write_ledger(spark, books)
+    run.write_ledger(books)
     return manifest.document(run, lake, listed, found, books, delivered.reasons(), days)
 
 

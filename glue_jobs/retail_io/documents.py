@@ -1,14 +1,19 @@
 """The job's small documents: inputs, manifest and the secret key. S3 or, for tests, a folder."""
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import boto3
 from botocore.exceptions import ClientError
+
+#: Making a client takes longer than what a task has to do with it.
+_s3 = cache(partial(boto3.client, "s3"))
 
 
 class DocumentError(ValueError):
@@ -64,6 +69,19 @@ def sizes(root: str, keys: Sequence[str]) -> list[int]:
 
     with ThreadPoolExecutor(16) as pool:
         return list(pool.map(size, keys))
+
+
+def store(file: Path, uri: str) -> None:
+    """Puts a finished file of any length to an address: readers see all of it or nothing."""
+    scheme, bucket, path = _parts(uri)
+    if scheme == "s3":
+        _s3().upload_file(str(file), bucket, path)
+        return
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.copyfile(file, partial)
+    partial.replace(target)
 
 
 def write_json(uri: str, document: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ def document(
         run: where it wrote.
         lake: whose tables they are.
         listed: what it was built from.
-        found: the rows that lie in the tables written.
+        found: the rows by outcome.
         ledger: what became of each file.
         reasons: by dataset, quarantined rows by reason.
         affected_days: business days that were rebuilt; ``sales`` has a partition for each, with
@@ -58,8 +58,7 @@ def _table(
     partitions = []
     for days, count in sorted(rows.items()):
         texts = [day.isoformat() for day in days]
-        keys = zip(partition_days(table), texts, strict=True)
-        location = run.folder(table) + "".join(f"{key}={text}/" for key, text in keys)
+        location = run.partition(table, days)
         partitions.append({"values": [*texts, run.release], "location": location, "rows": count})
     return {
         "database": lake.ops_database if ops else lake.silver_database,

@@ -22,9 +22,16 @@ SETTINGS = {
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
     "spark.sql.adaptive.enabled": "true",
+    # It would take what is empty out of a plan, and with it the reader's count: waiting for that
+    # would then not end.
+    "spark.sql.adaptive.optimizer.excludedRules": (
+        "org.apache.spark.sql.execution.adaptive.AQEPropagateEmptyRelation"
+    ),
     # Java never compiles a method of more than 8000 bytes, and judging a row in one generated
     # method takes more: Spark then uses many small methods instead.
     "spark.sql.codegen.hugeMethodLimit": "8000",
+    # A row of quarantine may have 1 MiB of text, and a batch lies in memory twice.
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "4096",
     "spark.sql.shuffle.partitions": "16",  # at most; adaptive execution joins small ones
     # Literals of the size of a token key's blocks: kept out of plans, event log and UI.
     "spark.sql.redaction.string.regex": "0x[0-9A-F]{128}",

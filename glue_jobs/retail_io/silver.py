@@ -1,112 +1,107 @@
-"""What silver is built of: this run's rows, and what other releases published of the same days."""
+"""Builds silver: each delivered file is read once, and sales are built from what was published.
 
-from collections.abc import Collection, Mapping, Sequence
+What this run makes of its own files is published rows as well, once it is written: so a sale goes
+the same way whether its file came today or days ago.
+"""
 
-from pyspark.sql import DataFrame, SparkSession
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
+
+from pyspark.sql import DataFrame, Observation, SparkSession
 
 from include.lake.catalog import clean_columns
 from include.lake.contracts import Contract, Lake
 from retail_io.inputs import Inputs, UpstreamPartition
 from retail_io.sources import read_delivered, read_published
-from retail_io.targets import partition_days
-from retail_transforms.accounting import Tally, tallied
-from retail_transforms.conform import SALES_TYPES, conformed, union_of
-from retail_transforms.deduplicate import keep_last
+from retail_io.targets import Run, partition_days
+from retail_transforms.accounting import Seen, Tally
+from retail_transforms.conform import conformed, union_of
 from retail_transforms.enrich import enriched
 from retail_transforms.forget import forgotten, without_forgotten
-from retail_transforms.quarantine import UNCOMPOSED, judged, passed, with_composed_text
+from retail_transforms.outcome import with_outcome, with_sales_outcome
+from retail_transforms.quarantine import UNCOMPOSED, judged, with_composed_text
 from retail_transforms.tokenise import with_tokens
 
-Upstream = Mapping[str, Sequence[UpstreamPartition]]
-#: By dataset, every delivered row of the run, judged.
-Rows = Mapping[str, DataFrame]
+#: By silver table, partitions that may be read.
+Published = Mapping[str, Sequence[UpstreamPartition]]
 
 
-def judged_rows(
-    spark: SparkSession, lake: Lake, listed: Inputs, key: bytes
-) -> tuple[dict[str, DataFrame], Tally]:
-    """Every delivered row by dataset, judged, and how many there are.
+def write_datasets(spark: SparkSession, lake: Lake, listed: Inputs, key: bytes, run: Run) -> Tally:
+    """Judges every delivered row and writes it to its silver table or to quarantine.
 
-    The rows are kept, so that each file is read once; but if a dataset has text to be composed,
-    all its files are read again for that, since showing every row to Python takes long.
+    If a dataset has text to be composed, its files are read again for that and written anew over
+    the same names, since showing every row to Python takes long.
+
+    Raises:
+        AccountingError: a row that was read is not accounted for.
     """
-    given = [contract for contract in lake.contracts if listed.of(contract.dataset)]
 
-    def read(contract: Contract, composing: bool) -> DataFrame:
-        files = listed.of(contract.dataset)
-        delivered = read_delivered(spark, contract, files, listed.lake_root)
-        if composing:
-            delivered = with_composed_text(delivered, contract)
-        rows = judged(delivered, contract, lake.time_zone, composed_already=composing)
-        named = with_tokens(rows, contract, key)
-        return forgotten(named, contract, listed.erased).persist()
+    def write(contracts: Iterable[Contract], composing: bool) -> Tally:
+        seen = {contract.dataset: Observation(contract.dataset) for contract in contracts}
+        rows = []
+        for contract in contracts:
+            files = listed.of(contract.dataset)
+            delivered = read_delivered(spark, contract, files, listed.lake_root)
+            delivered = delivered.observe(seen[contract.dataset], *Seen.metrics())
+            if composing:
+                delivered = with_composed_text(delivered, contract)
+            found = judged(delivered, contract, lake.time_zone, composed_already=composing)
+            named = forgotten(with_tokens(found, contract, key), contract, listed.erased)
+            rows.append(run.write_dataset(with_outcome(named, contract), contract))
+        tally = Tally(union_of(rows).collect() if rows else [])
+        tally.require({dataset: Seen(**each.get) for dataset, each in seen.items()})
+        return tally
 
-    rows = {each.dataset: read(each, composing=False) for each in given}
-    counted = Tally(tallied(rows).collect()) if rows else Tally([])
-    found = counted.reasons()
-    uncomposed = [each for each in given if UNCOMPOSED in found.get(each.dataset, {})]
-    if not uncomposed:
-        return rows, counted
-    for contract in uncomposed:
-        rows[contract.dataset].unpersist()
-        rows[contract.dataset] = read(contract, composing=True)
-    return rows, Tally(tallied(rows).collect())
-
-
-def all_sales(
-    spark: SparkSession, lake: Lake, upstream: Upstream, rows: Rows, erased: Collection[str]
-) -> DataFrame:
-    """The sales of the affected days: this window's, and what other arrival days hold of them."""
-    channels = []
-    for contract in lake.channels:
-        if contract.dataset in rows:
-            channels.append(conformed(passed(rows[contract.dataset], contract), contract))
-        if partitions := upstream.get(contract.silver_table):
-            earlier = _published(spark, contract, partitions, erased)
-            channels.append(conformed(earlier, contract))
-    if not channels:
-        columns = ", ".join(f"{name} {sql_type}" for name, sql_type in SALES_TYPES.items())
-        return spark.createDataFrame([], columns)
-    return union_of(channels)
+    tally = write([each for each in lake.contracts if listed.of(each.dataset)], composing=False)
+    uncomposed = tally.datasets_with(UNCOMPOSED)
+    again = [each for each in lake.contracts if each.dataset in uncomposed]
+    return tally.without(uncomposed) + write(again, composing=True)
 
 
-def states(lake: Lake, rows: Rows) -> dict[str, DataFrame]:
-    """By dataset, the window's snapshots: one row per key and arrival day."""
-    return {
-        contract.dataset: keep_last(passed(rows[contract.dataset], contract), contract)
-        for contract in lake.snapshots
-        if contract.dataset in rows
-    }
-
-
-def with_snapshots(
+def write_sales(
     spark: SparkSession,
     lake: Lake,
-    upstream: Upstream,
-    snapshots: Mapping[str, DataFrame],
-    sales: DataFrame,
-    erased: Collection[str],
-) -> DataFrame:
-    """The sales with what the snapshots of their days know and they do not say."""
+    listed: Inputs,
+    delivered: Tally,
+    days: Collection[date],
+    run: Run,
+) -> Tally:
+    """Writes the sales of the affected days: this window's, and what other arrival days hold."""
+    published = _published(lake, listed, delivered, days, run)
+    channels = [
+        conformed(_rows(spark, contract, published, listed.erased), contract)
+        for contract in lake.channels
+        if contract.silver_table in published
+    ]
+    if not channels:
+        return Tally([])
+    sales = union_of(channels)
     for contract in lake.snapshots:
-        if contract.enriches is None:
-            continue
-        known = [snapshots[contract.dataset]] if contract.dataset in snapshots else []
-        if partitions := upstream.get(contract.silver_table):
-            known.append(_published(spark, contract, partitions, erased))
-        if not known:
-            continue
-        state = union_of(known)
-        sales = enriched(sales, state, contract.enriches)
-    return sales
+        if contract.enriches is not None and contract.silver_table in published:
+            state = _rows(spark, contract, published, listed.erased)
+            sales = enriched(sales, state, contract.enriches)
+    return Tally(run.write_sales(with_sales_outcome(sales)).collect())
 
 
 def _published(
-    spark: SparkSession,
-    contract: Contract,
-    partitions: Sequence[UpstreamPartition],
-    erased: Collection[str],
+    lake: Lake, listed: Inputs, delivered: Tally, days: Collection[date], run: Run
+) -> Published:
+    """The partitions that the sales of those days are built from, by table."""
+    partitions = listed.upstream_of(days)
+    for table in (contract.silver_table for contract in lake.contracts):
+        for place in sorted(delivered.by_partition(table, *partition_days(table))):
+            arrival, business_day = (*place, None)[:2]
+            assert arrival is not None
+            location = run.partition(table, place)
+            own = UpstreamPartition(table, arrival, business_day, location)
+            partitions.setdefault(table, []).append(own)
+    return partitions
+
+
+def _rows(
+    spark: SparkSession, contract: Contract, published: Published, erased: Collection[str]
 ) -> DataFrame:
-    keys = partition_days(contract.silver_table)
-    rows = read_published(spark, clean_columns(contract), keys, partitions)
+    table = contract.silver_table
+    keys = partition_days(table)
+    rows = read_published(spark, clean_columns(contract), keys, published[table])
     return without_forgotten(rows, contract, erased)

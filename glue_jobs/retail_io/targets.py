@@ -1,29 +1,30 @@
-"""Writes the tables of a run as Parquet: one sorted file per partition, same rows same bytes."""
+"""Where a run writes its tables: every one to a fresh folder, sorted, same rows same bytes."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
-from pyspark.sql import DataFrame, SparkSession
+import pyarrow as pa
+from pyspark.sql import DataFrame
 
 from include.lake import layout
-from include.lake.catalog import RUN_LEDGER_COLUMNS
+from include.lake.catalog import (
+    QUARANTINE_COLUMNS,
+    RUN_LEDGER_COLUMNS,
+    SALES_COLUMNS,
+    clean_columns,
+)
 from include.lake.contracts import Contract
+from retail_io.parquet_files import Target, write_here, written
 from retail_transforms.accounting import LedgerRow
-from retail_transforms.conform import union_of, with_optional_columns
+from retail_transforms.outcome import QUARANTINE, SALES
 
-#: A partition of more rows (about 128 MiB of sales) gets a further file.
-ROWS_PER_FILE = 6_000_000
-#: The encodings of a column chunk stand in the footer in the order of a Java hash set, another one
-#: in every process. These settings give each column one encoding, so the bytes stay the same.
-_ONE_ENCODING = {"parquet.writer.version": "v2", "parquet.enable.dictionary": "false"}
-#: Per table: a task for each of many small files would be most of the work.
-_COUNTING_TASKS = 4
-_PLACE = ("source_file", "source_row")
+_REFUSED = {"dataset": "_dataset", "reason": "_reason", "raw": "_raw"}
 
 
 @dataclass(frozen=True)
 class Run:
-    """Where one run writes: every table to a fresh folder of its own, sorted in a total order.
+    """Where one run writes.
 
     Attributes:
         lake_root: ``s3://bucket`` (see ``Inputs.lake_root``).
@@ -40,49 +41,41 @@ class Run:
         layer = "ops" if table in ("quarantine", "run_ledger") else "silver"
         return f"{self.lake_root}/{layout.run_prefix(layer, table, self.release, self.run_token)}"
 
-    def write_dataset(self, rows: DataFrame, contract: Contract) -> None:
-        """Writes a dataset's silver table: clean rows as they came, a snapshot by its key."""
-        rows = with_optional_columns(rows)
-        order = _PLACE if contract.snapshot is None else contract.key_columns
-        self._write(_placed(rows, contract.silver_table, order), contract.silver_table)
+    def partition(self, table: str, days: Iterable[date]) -> str:
+        """The folder of a partition, ending with a slash."""
+        keys = zip(partition_days(table), days, strict=True)
+        return self.folder(table) + "".join(f"{key}={day}/" for key, day in keys)
 
-    def write_quarantine(self, refused: Sequence[DataFrame]) -> None:
-        """Writes the refused rows of all datasets by arrival day; nothing if there are none."""
-        if refused:
-            rows = with_optional_columns(union_of(refused))
-            self._write(_placed(rows, "quarantine", _PLACE), "quarantine")
+    def write_dataset(self, rows: DataFrame, contract: Contract) -> DataFrame:
+        """Rows of ``with_outcome`` to the dataset's silver table and quarantine, when it is run.
 
-    def write_sales(self, rows: DataFrame) -> None:
-        """Writes sales that lie together by business day already (see ``keep_latest``)."""
-        self._write(rows.sortWithinPartitions("sale_date", "channel", "transaction_id"), "sales")
-
-    def write_ledger(self, spark: SparkSession, rows: Iterable[LedgerRow]) -> None:
-        """Writes what became of each file by arrival day."""
-        types = {**RUN_LEDGER_COLUMNS, "ingest_date": "date"}
-        schema = ", ".join(f"{name} {sql_type}" for name, sql_type in types.items())
-        values = [tuple(getattr(row, name) for name in types) for row in rows]
-        ledger = spark.createDataFrame(values, schema)
-        self._write(_placed(ledger, "run_ledger", ("source_file",)), "run_ledger")
-
-    def written(self, spark: SparkSession, given: Collection[Contract]) -> dict[str, DataFrame]:
-        """What lies in the tables now, as far as it is counted: the check of what was written.
-
-        Args:
-            spark: the session.
-            given: the datasets whose rows were written.
+        Returns:
+            what ``parquet_files.written`` gives.
         """
-        tables = [contract.silver_table for contract in given]
-        frames = {}
-        for table in (*tables, "sales", *(["quarantine"] if given else [])):
-            keys = ", ".join(f"{key} date" for key in partition_days(table))
-            rows = spark.read.schema(f"source_file string, {keys}").parquet(self.folder(table))
-            frames[table] = rows.coalesce(_COUNTING_TASKS)
-        return frames
+        refused = {name: _REFUSED.get(name, name) for name in QUARANTINE_COLUMNS}
+        targets = {
+            contract.silver_table: self._target(
+                contract.silver_table, _same(clean_columns(contract))
+            ),
+            QUARANTINE: self._target(QUARANTINE, refused, contract.dataset),
+        }
+        return written(rows, targets)
 
-    def _write(self, rows: DataFrame, table: str) -> None:
-        writer = rows.write.mode("errorifexists").options(compression="zstd", **_ONE_ENCODING)
-        writer = writer.option("maxRecordsPerFile", ROWS_PER_FILE)
-        writer.partitionBy(*partition_days(table)).parquet(self.folder(table))
+    def write_sales(self, rows: DataFrame) -> DataFrame:
+        """Rows of ``with_sales_outcome`` to sales, likewise."""
+        return written(rows, {SALES: self._target(SALES, _same(SALES_COLUMNS))})
+
+    def write_ledger(self, books: Iterable[LedgerRow]) -> None:
+        """Writes what became of each file by arrival day."""
+        rows = sorted(books, key=lambda row: (row.ingest_date, row.source_file))
+        kinds = {"string": pa.string(), "bigint": pa.int64()}
+        types = {name: kinds[kind] for name, kind in RUN_LEDGER_COLUMNS.items()}
+        schema = pa.schema([*types.items(), ("ingest_date", pa.date32())])
+        table = pa.Table.from_pylist([vars(row) for row in rows], schema)
+        write_here(table, self._target("run_ledger", _same(RUN_LEDGER_COLUMNS)))
+
+    def _target(self, table: str, columns: Mapping[str, str], prefix: str = "part") -> Target:
+        return Target(self.folder(table), partition_days(table), columns, prefix)
 
 
 def partition_days(table: str) -> tuple[str, ...]:
@@ -90,7 +83,6 @@ def partition_days(table: str) -> tuple[str, ...]:
     return layout.partition_keys(table)[:-1]
 
 
-def _placed(rows: DataFrame, table: str, order: Iterable[str]) -> DataFrame:
-    """The rows with each partition in one task and sorted."""
-    keys = partition_days(table)
-    return rows.repartition(*keys).sortWithinPartitions(*keys, *order)
+def _same(names: Iterable[str]) -> dict[str, str]:
+    """Columns that have in the file the name that they have in the rows."""
+    return {name: name for name in names}

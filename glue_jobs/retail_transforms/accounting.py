@@ -1,16 +1,21 @@
 """Row accounting: every delivered row ends in silver, in quarantine or as a duplicate, once."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
-from functools import reduce
 from typing import Any
+from zlib import crc32
 
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import Column as Value
+from pyspark.sql import Row
 from pyspark.sql import functions as F
 
-_TALLIED = {
+#: By what rows are counted, as the writers find it in them. The outcome is the table that a row
+#: went to, or why it went to none.
+COUNTED: Mapping[str, str] = {
+    "_dataset": "string",
+    "_outcome": "string",
     "source_file": "string",
     "ingest_date": "date",
     "sale_date": "date",
@@ -39,37 +44,54 @@ class LedgerRow:
         return asdict(self) | {"ingest_date": self.ingest_date.isoformat()}
 
 
-def tallied(frames: Mapping[str, DataFrame]) -> DataFrame:
-    """Rows of several frames by name, file, days and reason, in one frame: one job counts all.
+@dataclass(frozen=True)
+class Seen:
+    """What a reader saw of a dataset: rows, and the sum of the CRC-32 of every row's file name."""
 
-    A frame that lacks one of those columns counts as having nulls there.
-    """
-    named = []
-    for name, frame in frames.items():
-        keys = [
-            (F.col(key) if key in frame.columns else F.lit(None)).cast(kind).alias(key)
-            for key, kind in _TALLIED.items()
-        ]
-        named.append(frame.select(F.lit(name).alias("name"), *keys))
-    counted = reduce(DataFrame.unionByName, named).groupBy("name", *_TALLIED)
-    return counted.agg(F.count(F.lit(1)).alias("rows"))
+    rows: int
+    files: int
+
+    @classmethod
+    def metrics(cls) -> tuple[Value, ...]:
+        """The columns to observe."""
+        files = F.coalesce(F.sum(F.crc32(F.encode("source_file", "UTF-8"))), F.lit(0))
+        return F.count(F.lit(1)).alias("rows"), files.alias("files")
 
 
 class Tally:
-    """The collected rows of ``tallied``: small, one per file, day and reason."""
+    """Rows by what ``COUNTED`` names: few, some for each file, day and reason."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self._rows = [row.asDict() for row in rows]
 
-    def by_file(self, *names: str) -> Counter[str]:
-        """Rows by source file, in the frames of those names."""
-        return self._sum("source_file", names=names)
+    def __add__(self, other: "Tally") -> "Tally":
+        both = Tally([])
+        both._rows = [*self._rows, *other._rows]
+        return both
 
-    def by_partition(self, name: str, *keys: str) -> Counter[tuple[date, ...]]:
-        """Rows by partition days, in the frame of that name."""
+    def without(self, datasets: Collection[str]) -> "Tally":
+        """The same without some datasets."""
+        rest = Tally([])
+        rest._rows = [row for row in self._rows if row["_dataset"] not in datasets]
+        return rest
+
+    def datasets_with(self, outcome: str) -> list[str]:
+        """The datasets with rows of that outcome."""
+        return sorted({row["_dataset"] for row in self._rows if row["_outcome"] == outcome})
+
+    def by_file(self, *outcomes: str) -> Counter[str]:
+        """Rows by source file; of those outcomes, or of all."""
+        count: Counter[str] = Counter()
+        for row in self._rows:
+            if not outcomes or row["_outcome"] in outcomes:
+                count[row["source_file"]] += row["rows"]
+        return count
+
+    def by_partition(self, table: str, *keys: str) -> Counter[tuple[date, ...]]:
+        """Rows of a table by partition days."""
         count: Counter[tuple[date, ...]] = Counter()
         for row in self._rows:
-            if row["name"] == name:
+            if row["_outcome"] == table:
                 count[tuple(row[key] for key in keys)] += row["rows"]
         return count
 
@@ -78,19 +100,31 @@ class Tally:
         return {row["sale_date"] for row in self._rows if row["_reason"] is None}
 
     def reasons(self) -> dict[str, dict[str, int]]:
-        """By frame, refused rows by reason."""
+        """By dataset, refused rows by reason."""
         reasons: dict[str, Counter[str]] = {}
         for row in self._rows:
             if row["_reason"] is not None:
-                reasons.setdefault(row["name"], Counter())[row["_reason"]] += row["rows"]
+                reasons.setdefault(row["_dataset"], Counter())[row["_reason"]] += row["rows"]
         return {name: dict(sorted(count.items())) for name, count in sorted(reasons.items())}
 
-    def _sum(self, key: str, names: tuple[str, ...]) -> Counter[str]:
-        count: Counter[str] = Counter()
-        for row in self._rows:
-            if row["name"] in names:
-                count[row[key]] += row["rows"]
-        return count
+    def require(self, seen: Mapping[str, Seen]) -> None:
+        """Compares what became of a dataset's rows with what its reader saw.
+
+        Raises:
+            AccountingError: rows were lost or doubled on the way, or came under another file.
+        """
+        for dataset, given in seen.items():
+            files: Counter[str] = Counter()
+            for row in self._rows:
+                if row["_dataset"] == dataset:
+                    files[row["source_file"]] += row["rows"]
+            names = sum(rows * crc32(file.encode()) for file, rows in files.items())
+            found = Seen(files.total(), names)
+            if found != given:
+                raise AccountingError(
+                    f"{dataset}: {given.rows} rows were read, {found.rows} accounted for (sums of "
+                    f"file names {given.files} and {found.files}); run the job again"
+                )
 
 
 def ledger(

@@ -42,22 +42,6 @@ def with_calculated_total(sales: DataFrame) -> DataFrame:
     return sales.withColumn("calculated_total", total).withColumn("amount_matches", matches)
 
 
-def with_optional_columns(rows: DataFrame) -> DataFrame:
-    """The same rows; every column but the days may hold nulls, as far as Spark knows.
-
-    Spark writes a column that cannot be null as REQUIRED. What it knows of that depends on which
-    other inputs there are, and the bytes of a file must not.
-    """
-    always = F.col("source_row") > 0
-    days = ("ingest_date", "sale_date")
-    return rows.select(
-        *[
-            F.col(name) if name in days else F.when(always, F.col(name)).alias(name)
-            for name in rows.columns
-        ]
-    )
-
-
 def union_of(channels: Sequence[DataFrame]) -> DataFrame:
     """All channels in one frame; their columns must agree by name."""
     return reduce(DataFrame.unionByName, channels)

@@ -7,7 +7,6 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from include.lake.catalog import QUARANTINE_COLUMNS, clean_columns
 from include.lake.contracts import Column, Contract
 from retail_transforms.text import composed, needs_composing
 from retail_transforms.typed import (
@@ -71,23 +70,6 @@ def with_composed_text(delivered: DataFrame, contract: Contract) -> DataFrame:
     for number, (name, text) in enumerate(fields.items()):
         changed = changed.withField(f"`{name}`", F.coalesce(F.col("_text")[number], text))
     return with_text.withColumn("fields", F.when(F.col("fields").isNotNull(), changed))
-
-
-def quarantined(judged_rows: DataFrame, dataset: str) -> DataFrame:
-    """The refused rows as ``retail_ops.quarantine`` holds them."""
-    values = {name: F.col(name) for name in LINEAGE}
-    values |= {"dataset": F.lit(dataset), "reason": F.col("_reason"), "raw": F.col("_raw")}
-    refused = judged_rows.where(F.col("_reason").isNotNull())
-    return refused.select(
-        *[values[name].alias(name) for name in (*QUARANTINE_COLUMNS, "ingest_date")]
-    )
-
-
-def passed(judged_rows: DataFrame, contract: Contract) -> DataFrame:
-    """The rows of the dataset's silver table, with its columns and partition days."""
-    days = ("ingest_date", "sale_date") if contract.snapshot is None else ("ingest_date",)
-    columns = (*clean_columns(contract), *days)
-    return judged_rows.where(F.col("_reason").isNull()).select(*columns)
 
 
 def _business_day(contract: Contract, time_zone: str) -> Value:

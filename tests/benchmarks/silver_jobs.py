@@ -36,6 +36,7 @@ def main() -> None:
         rows = duckdbs_way(root.removeprefix("file://"), target)
         seconds = time.monotonic() - started
     else:
+        os.environ["PYSPARK_PYTHON"] = sys.executable
         os.environ["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(ROOT / "glue_jobs")))
         spark = session(arguments.scratch)
         started = time.monotonic()

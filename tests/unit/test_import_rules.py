@@ -57,7 +57,10 @@ ZONES = (
             *("tempfile", "shutil", "logging", "secrets", "uuid"),
         ),
     ),
-    Zone("glue_jobs", ("pyspark", "py4j", *AWS, "include.lake", "retail_io", "retail_transforms")),
+    Zone(
+        "glue_jobs",
+        ("pyspark", "py4j", "pyarrow", *AWS, "include.lake", "retail_io", "retail_transforms"),
+    ),
     Zone("include/local_aws", ("include.local_aws", *AWS, *ENGINES)),
     # on the path of the job's own process: what it imports are its own top-level packages
     Zone("include/local_aws/glue_library", ("awsglue", "awsgluedq", "pyspark", *AWS)),

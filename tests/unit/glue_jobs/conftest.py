@@ -1,6 +1,7 @@
 """A Spark session as the job opens it, on a machine whose own zone must not matter."""
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     zone, os.environ["TZ"] = os.environ.get("TZ"), "Pacific/Auckland"
     time.tzset()
     # What --extra-py-files does on Glue: the workers can import what the job imports.
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(ROOT / "glue_jobs")))
     scratch = tmp_path_factory.mktemp("spark")
     # Small machine, small data: what the job's own settings leave open.

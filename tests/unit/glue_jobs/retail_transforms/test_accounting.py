@@ -1,9 +1,10 @@
 from datetime import date
+from zlib import crc32
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import Row
 
-from retail_transforms.accounting import AccountingError, LedgerRow, Tally, ledger, tallied
+from retail_transforms.accounting import AccountingError, LedgerRow, Seen, Tally, ledger
 
 DAY = date(2026, 3, 10)
 FILES = [("orders", "a", DAY), ("orders", "b", DAY), ("tills", "c", DAY)]
@@ -30,14 +31,43 @@ def test_rows_of_an_unlisted_file_are_an_error() -> None:
         ledger(FILES, {"x": 1}, {"x": 1}, {}, {})
 
 
-def test_frames_are_counted_together_whatever_columns_they_have(spark: SparkSession) -> None:
-    judged = spark.createDataFrame(
-        [("a", DAY, DAY, None), ("a", DAY, DAY, None), ("a", DAY, None, "unreadable")],
-        "source_file string, ingest_date date, sale_date date, _reason string",
+def tally(*rows: tuple[str | None, str, str, date | None, str | None, int]) -> Tally:
+    names = ("_dataset", "_outcome", "source_file", "sale_date", "_reason", "rows", "ingest_date")
+    return Tally(Row(**dict(zip(names, (*row, DAY), strict=True))) for row in rows)
+
+
+def test_outcomes_are_added_up_over_tasks_and_runs() -> None:
+    delivered = tally(
+        ("orders", "clean_orders", "a", DAY, None, 2),
+        ("orders", "clean_orders", "a", DAY, None, 1),
+        ("orders", "quarantine", "a", None, "unreadable", 1),
+        ("tills", "clean_tills", "c", DAY, None, 4),
     )
-    sales = spark.createDataFrame([("b", DAY)], "source_file string, sale_date date")
-    tally = Tally(tallied({"orders": judged, "sales": sales}).collect())
-    assert tally.by_file("orders", "sales") == {"a": 3, "b": 1}
-    assert tally.by_partition("sales", "sale_date") == {(DAY,): 1}
-    assert tally.business_days() == {DAY}
-    assert tally.reasons() == {"orders": {"unreadable": 1}}
+    found = delivered + tally(
+        (None, "sales", "a", DAY, None, 3), (None, "sales", "b", DAY, None, 1)
+    )
+    assert delivered.by_file() == {"a": 4, "c": 4}
+    assert found.by_file("sales", "quarantine") == {"a": 4, "b": 1}
+    assert found.by_partition("sales", "sale_date") == {(DAY,): 4}
+    assert delivered.business_days() == {DAY}
+    assert found.reasons() == {"orders": {"unreadable": 1}}
+    assert delivered.datasets_with("quarantine") == ["orders"]
+    assert delivered.without(["orders"]).by_file() == {"c": 4}
+
+
+@pytest.mark.parametrize(
+    ("rows", "files", "wrong"),
+    [(3, ("a", "a", "b"), False), (2, ("a", "b"), True), (3, ("a", "b", "b"), True)],
+)
+def test_what_was_read_and_what_became_of_it_must_agree(
+    rows: int, files: tuple[str, ...], wrong: bool
+) -> None:
+    found = tally(
+        ("orders", "clean_orders", "a", DAY, None, 2), ("orders", "quarantine", "b", None, "x", 1)
+    )
+    seen = {"orders": Seen(rows, sum(crc32(file.encode()) for file in files))}
+    if not wrong:
+        found.require(seen)
+        return
+    with pytest.raises(AccountingError, match=rf"orders: {rows} rows were read, 3 accounted for"):
+        found.require(seen)

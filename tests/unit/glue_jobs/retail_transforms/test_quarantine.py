@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from include.lake.contracts import Column, Contract, Lake, Rule
-from retail_transforms.quarantine import judged, passed, quarantined
+from retail_transforms.quarantine import judged
 
 ORDER: dict[str, Any] = {
     "id": "A1",
@@ -101,32 +101,22 @@ def test_every_row_passes_or_has_the_first_reason(spark: SparkSession, contract:
     assert [(change, found[row]) for row, (change, _) in enumerate(CASES)] == CASES
 
 
-def test_rows_part_into_clean_and_quarantine(spark: SparkSession, contract: Contract) -> None:
+def test_refused_rows_keep_their_text_and_passing_rows_their_day(
+    spark: SparkSession, contract: Contract
+) -> None:
     changes: list[dict[str, Any] | None] = [
         {},
         {"id": None, "note": "x"},
         {"colour": "r", "at": "2026-03-09 23:30:00"},
     ]
-    rows = judged(delivered(spark, changes), contract, "Europe/London")
-    assert [row.asDict() for row in quarantined(rows, "orders").collect()] == [
-        {
-            "dataset": "orders",
-            "source_file": "f",
-            "source_row": 1,
-            "reason": "required:id",
-            "raw": "raw 1",
-            "ingest_date": date(2026, 3, 10),
-        }
-    ]
-    clean = passed(rows, contract)
-    assert clean.columns == [
-        *(column.name for column in COLUMNS),
-        "source_file", "source_row", "ingest_date", "sale_date",
-    ]  # fmt: skip
-    kept = clean.orderBy("source_row").collect()
-    assert [(row.source_row, row.colour, row.total, row.sale_date) for row in kept] == [
-        (0, "red", Decimal("4.50"), date(2026, 3, 10)),
-        (2, "red", Decimal("4.50"), date(2026, 3, 9)),
+    rows = judged(delivered(spark, changes), contract, "Europe/London").orderBy("source_row")
+    assert [
+        (row.source_row, row._reason, row._raw, row.sale_date, row.colour, row.total)
+        for row in rows.collect()
+    ] == [
+        (0, None, None, date(2026, 3, 10), "red", Decimal("4.50")),
+        (1, "required:id", "raw 1", None, "red", Decimal("4.50")),
+        (2, None, None, date(2026, 3, 9), "red", Decimal("4.50")),
     ]
 
 
