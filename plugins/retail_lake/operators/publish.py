@@ -172,12 +172,19 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
             self.hook.register(database, mart, partitions)
         else:  # an earlier execution published it and dropped the staged table
             partitions = self.hook.partitions(database, mart, f"release = '{self.release}'")
-            if not partitions:
+            if not partitions and not self._is_published():
                 raise AirflowException(
                     f"{staged} is gone and {database}.{mart} has nothing of "
                     f"{self.release}: clear the task that builds {mart}"
                 )
         return sorted(date.fromisoformat(item["values"][0]) for item in partitions)
+
+    def _is_published(self) -> bool:
+        """Say whether readers see something of the release; a mart of it may be empty."""
+        location = self.hook.table(*self.pointer)["StorageDescriptor"]["Location"]
+        documents = DocumentsHook(aws_conn_id=self.aws_conn_id)
+        now: Any = self.rules.parse_pointer(documents.read_lines(location))
+        return any(row.release == self.release for row in now)
 
     def _news(
         self, manifest: Mapping[str, Any], days: Mapping[str, Sequence[date]]

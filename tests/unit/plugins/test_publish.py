@@ -8,6 +8,7 @@ from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from retail_lake.hooks.catalog import CatalogHook, SupersededError
+from retail_lake.hooks.versions import VersionsHook
 from retail_lake.operators.report import delivered
 from tests.unit.plugins.world import DAY, MART, World, release
 
@@ -38,6 +39,39 @@ def test_publishing_twice_changes_nothing(world: World) -> None:
     assert not again["changed"]
     assert again["days"] == {MART: [DAY]}
     assert CatalogHook().table(*world.pointer)["VersionId"] == before["VersionId"]
+
+
+def test_every_version_is_in_the_history(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty, first = world.location(), world.publisher(release(1), world.location())
+
+    def crash(*_: Any) -> None:
+        raise SystemExit("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(VersionsHook, "record", crash)
+        with pytest.raises(SystemExit):
+            first.execute(world.context)
+    assert world.history() == {}
+    one = world.location()
+    first.execute(world.context)
+    assert list(world.history().values()) == [empty, one], "the retry makes up for it"
+    world.publisher(release(2), one).execute(world.context)
+    assert list(world.history().values()) == [empty, one, world.location()]
+    (current,) = (number for number, at in world.history().items() if at == world.location())
+    assert current == str(CatalogHook().table(*world.pointer)["VersionId"])
+
+
+def test_a_mart_without_rows_is_published_twice_too(world: World) -> None:
+    """A crash after the first staged table was dropped: the release is there, the mart is empty."""
+    operator = world.publisher(release(1), world.location())
+    (staged,) = operator.staged.values()
+    database, name = staged.split(".")
+    world.glue.batch_delete_partition(
+        DatabaseName=database, TableName=name, PartitionsToDelete=[{"Values": [DAY]}]
+    )
+    assert operator.execute(world.context)["days"] == {MART: []}
+    again = operator.execute(world.context)
+    assert (again["changed"], again["days"]) == (False, {MART: []})
 
 
 def test_a_book_is_published_with_its_release_and_stays_when_a_later_one_has_none(
