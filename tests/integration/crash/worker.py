@@ -26,7 +26,6 @@ from typing import Any
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowSkipException
 from airflow.sdk.execution_time.context import OutletEventAccessors
-from airflow.sdk.execution_time.context import OutletEventAccessors
 from botocore.handlers import BUILTIN_HANDLERS
 
 from include.lake import deployment
@@ -136,7 +135,6 @@ def attempt(task: Any, order: dict[str, Any]) -> dict[str, Any]:
             conf=order["params"],
             run_type="manual",
         ),
-        "outlet_events": OutletEventAccessors(),
     }
     ti.forget()
     try:
