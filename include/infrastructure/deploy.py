@@ -26,7 +26,7 @@ from include.infrastructure import bundle, classifiers, rulesets, stack, tables
 from include.infrastructure.bundle import DEPLOYMENT, ROOT, BundleError
 from include.infrastructure.stack import DeploymentError, Say
 from include.infrastructure.upload import upload
-from include.lake import catalog, contracts, deployment, marts
+from include.lake import catalog, contracts, deployment, marts, views
 
 TEMPLATE = Path(__file__).with_name("data_plane.yaml")
 # named in the scripts bucket; the Airflow environment's DagS3Path, PluginsS3Path, … lie below it
@@ -115,8 +115,10 @@ def deploy(
     tables.apply_tables(glue, s3, wanted, say)
     classifiers.apply_classifiers(glue, outputs["CrawlerName"], lake, say)
     rulesets.apply_rulesets(glue, name, lake, lake_marts, say)
-    views = catalog.views(lake, lake_marts)
-    tables.apply_views(_client(session, "athena"), views, outputs["PipelineWorkgroup"], say)
+    athena, workgroup = _client(session, "athena"), outputs["PipelineWorkgroup"]
+    tables.apply_views(athena, views.views(lake, lake_marts), workgroup, say)
+    history = views.history_views(lake, lake_marts)
+    tables.apply_views(athena, history, workgroup, say, views.history_database(lake))
     return outputs
 
 

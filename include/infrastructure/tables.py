@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from include.infrastructure.stack import DeploymentError, Say, pauses
 
 if TYPE_CHECKING:
-    from include.lake.catalog import CatalogTable, View
+    from include.lake.catalog import CatalogTable
+    from include.lake.views import View
 
 POINTER_FILE = "pointer.jsonl"
 VIEWS_DATABASE = "sales_analytics"
@@ -49,7 +50,13 @@ def apply_tables(glue: Any, s3: Any, tables: Iterable["CatalogTable"], say: Say)
     say(f"{same} tables up to date")
 
 
-def apply_views(athena: Any, views: Iterable["View"], workgroup: str, say: Say) -> None:
+def apply_views(
+    athena: Any,
+    views: Iterable["View"],
+    workgroup: str,
+    say: Say,
+    database: str = VIEWS_DATABASE,
+) -> None:
     """Runs every view's statement, all at once, and waits for them.
 
     Args:
@@ -57,6 +64,7 @@ def apply_views(athena: Any, views: Iterable["View"], workgroup: str, say: Say) 
         views: wanted views; none may read another.
         workgroup: the pipeline's.
         say: receives one line.
+        database: that they are in.
 
     Raises:
         DeploymentError: a statement failed; every failed one is named with Athena's reason.
@@ -65,18 +73,18 @@ def apply_views(athena: Any, views: Iterable["View"], workgroup: str, say: Say) 
         view.name: athena.start_query_execution(
             QueryString=view.sql,
             WorkGroup=workgroup,
-            QueryExecutionContext={"Database": VIEWS_DATABASE},
+            QueryExecutionContext={"Database": database},
         )["QueryExecutionId"]
         for view in views
     }
     failures = [
-        f"{VIEWS_DATABASE}.{name}: {reason}"
+        f"{database}.{name}: {reason}"
         for name, query in running.items()
         if (reason := _failure(athena, query))
     ]
     if failures:
         raise DeploymentError("views that Athena refused:\n  " + "\n  ".join(failures))
-    say(f"{len(running)} views defined in {VIEWS_DATABASE}")
+    say(f"{len(running)} views defined in {database}")
 
 
 def differs(current: Any, wanted: Any) -> bool:

@@ -1,19 +1,18 @@
-"""The Glue tables and Athena views that follow from contracts and marts.
+"""The Glue tables that follow from contracts and marts.
 
-Physical tables have a partition per release; readers go through the views, which join on
-``retail_ops.published`` and so see exactly one release of each partition.
+Physical tables have a partition per release; readers go through the views (see ``views``), which
+join on ``retail_ops.published`` and so see exactly one release of each partition.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.resources.abc import Traversable
 from typing import Any
 
 from include.lake import layout, lineage
 from include.lake.contracts import Contract, Lake
 from include.lake.deployment import Deployment
-from include.lake.marts import DAY, Mart, split_sql
-from include.lake.shipped import shipped
+from include.lake.marts import Mart
+from include.lake.views import HISTORY
 
 #: Columns of ``retail_silver.sales`` in order, without its partition keys (sale_date, release).
 SALES_COLUMNS: Mapping[str, str] = {
@@ -91,7 +90,10 @@ PUBLISHED_COLUMNS: Mapping[str, str] = {
     "sale_date": "string",
     "release": "string",
 }
-_PARTITION_TYPES = {"ingest_date": "date", "sale_date": "date", "release": "string"}
+_PARTITION_TYPES = {
+    **{"ingest_date": "date", "sale_date": "date", "release": "string"},
+    **{"version": "int", "published_at": "string"},
+}
 _PARQUET = {
     "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
     "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
@@ -127,14 +129,6 @@ class CatalogTable:
         return str(self.table_input["Name"])
 
 
-@dataclass(frozen=True)
-class View:
-    """One view for analysts; ``sql`` is its CREATE OR REPLACE VIEW."""
-
-    name: str
-    sql: str
-
-
 def tables(lake: Lake, marts: Iterable[Mart], deployment: Deployment) -> list[CatalogTable]:
     """Every physical table of ours.
 
@@ -165,6 +159,8 @@ def tables(lake: Lake, marts: Iterable[Mart], deployment: Deployment) -> list[Ca
         _json(table("ops", "run_costs", RUN_COSTS_COLUMNS, "What AWS bills for each execution")),
         _json(table("ops", "restatements", RESTATEMENTS_COLUMNS, "Published values that changed")),
         _pointer(lake, bucket),
+        # Nothing lies at its location: each of its partitions is the file of one version.
+        _json(table("ops", HISTORY, PUBLISHED_COLUMNS, "What each kept version of it names")),
     ]
     return found + [
         table(
@@ -181,46 +177,6 @@ def clean_columns(contract: Contract) -> dict[str, str]:
     """Columns of a dataset's silver table without its partition keys, in order."""
     stored = {column.stored_name: column.stored_type for column in contract.columns}
     return {**stored, **PROVENANCE_COLUMNS}
-
-
-def views(lake: Lake, marts: Iterable[Mart], root: Traversable | None = None) -> list[View]:
-    """The analysts' views: one per mart, and those of ``sql/views``.
-
-    Args:
-        lake: for the names of the databases.
-        marts: the gold tables.
-        root: the folder of ``<view>.sql`` files; by default ``sql/views`` as shipped.
-
-    Raises:
-        ContractError: a file breaks the format, or its name is a mart's.
-    """
-    found = {mart.name: _mart_select(lake, mart) for mart in marts}
-    folder = shipped("sql", "views") if root is None else root
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if not file.name.endswith(".sql"):
-            continue
-        header, select = split_sql(file)
-        header.mapping(("description",))["description"].text()
-        name = file.name.removesuffix(".sql")
-        if name in found:
-            header.fail(f"{name} is a mart's view already; choose another file name")
-        found[name] = select
-    return [
-        View(name, f"CREATE OR REPLACE VIEW {lake.analytics_database}.{name} AS\n{select}")
-        for name, select in found.items()
-    ]
-
-
-def _mart_select(lake: Lake, mart: Mart) -> str:
-    columns = ",\n".join(f"    mart.{column.name}" for column in mart.columns)
-    return (
-        f"SELECT\n{columns}\n"
-        f"FROM {lake.gold_database}.{mart.name} AS mart\n"
-        f"INNER JOIN {lake.ops_database}.published AS published\n"
-        f"    ON published.table_name = '{mart.name}'\n"
-        f"    AND CAST(published.{DAY} AS date) = mart.{DAY}\n"
-        f"    AND published.release = mart.release"
-    )
 
 
 def _table_input(

@@ -36,6 +36,8 @@ def partition_keys(table: str) -> tuple[str, ...]:
         return ("ingest_date", "sale_date", "release")
     if table in ("quarantine", "run_ledger", *SNAPSHOTS):
         return ("ingest_date", "release")
+    if table == "published_history":
+        return ("version", "published_at")
     if table in ("quality_results", "run_costs"):
         return ("release",)
     return ("sale_date", "release")

@@ -23,9 +23,10 @@ from include.lake import history, layout
 from include.lake.contracts import Lake, load_lake
 from include.lake.history import Version
 from include.lake.releases import Pointer, PointerError, parse_pointer
+from include.lake.views import HISTORY
 
 POINTER = "published"
-CHUNK = 1000  # BatchGetPartition's limit
+CHUNK, CREATED = 1000, 100  # limits of BatchGetPartition and BatchCreatePartition
 RETRIES = Config(retries={"mode": "adaptive", "max_attempts": 6})
 
 
@@ -100,6 +101,7 @@ class States:
             )
         if target.location != current.location:
             self._move(target, current)
+        self._record()
         return current, target, time.monotonic() - started
 
     def _table(self) -> dict[str, Any]:
@@ -158,13 +160,36 @@ class States:
                 "more; nothing was changed, look at --list again"
             ) from error
 
+    def _record(self) -> None:
+        """Gives the pointer's history a partition for each version that it lacks."""
+        table = {"DatabaseName": self._lake.ops_database, "TableName": HISTORY}
+        pages = self._glue.get_paginator("get_partitions").paginate(**table)
+        known = {partition["Values"][0] for page in pages for partition in page["Partitions"]}
+        name = {"DatabaseName": table["DatabaseName"], "Name": HISTORY}
+        descriptor = self._glue.get_table(**name)["Table"]["StorageDescriptor"]
+        lacking = [
+            {
+                "Values": [str(each.number), f"{each.since:%Y-%m-%d %H:%M:%S}"],
+                "StorageDescriptor": {**descriptor, "Location": each.location},
+            }
+            for each in self.versions()
+            if str(each.number) not in known
+        ]
+        for start in range(0, len(lacking), CREATED):
+            some = lacking[start : start + CREATED]
+            self._glue.batch_create_partition(**table, PartitionInputList=some)
+
 
 def _version(number: int, table: dict[str, Any]) -> Version:
     since = table.get("UpdateTime") or table["CreateTime"]
     return Version(
         number=number,
         location=table["StorageDescriptor"]["Location"].rstrip("/") + "/",
-        since=since if isinstance(since, datetime) else datetime.fromtimestamp(since, UTC),
+        since=(
+            since.astimezone(UTC)
+            if isinstance(since, datetime)
+            else datetime.fromtimestamp(since, UTC)
+        ),
         **{name: table.get("Parameters", {}).get(name, "") for name in ("release", "run", "rows")},
     )
 

@@ -4,6 +4,7 @@ description: Known customers by how lately, how often and for how much they boug
 */
 WITH purchases AS (
     SELECT
+        published.version,  -- history
         sales.customer_token,
         sales.sale_date,
         sales.total_amount
@@ -16,24 +17,32 @@ WITH purchases AS (
 ),
 
 as_of AS (
-    SELECT max(sale_date) AS last_day
+    SELECT
+        version,  -- history
+        max(sale_date) AS last_day
     FROM purchases
+    GROUP BY version  -- history
 ),
 
 per_customer AS (
     SELECT
+        purchases.version,  -- history
         purchases.customer_token,
         date_diff('day', max(purchases.sale_date), max(as_of.last_day)) AS days_since_last,
         date_diff('day', min(purchases.sale_date), max(as_of.last_day)) AS days_since_first,
         count(DISTINCT purchases.sale_date) AS days_with_purchases,
         sum(purchases.total_amount) AS revenue
     FROM purchases
-    CROSS JOIN as_of
-    GROUP BY purchases.customer_token
+    INNER JOIN as_of ON true
+        AND as_of.version = purchases.version  -- history
+    GROUP BY
+        purchases.version,  -- history
+        purchases.customer_token
 ),
 
 banded AS (
     SELECT
+        version,  -- history
         -- New: the first purchase lies within the last 30 days.
         CASE WHEN days_since_first < 30 THEN 'new' ELSE 'returning' END AS customer_kind,
         CASE
@@ -58,6 +67,7 @@ banded AS (
 )
 
 SELECT
+    version,  -- history
     customer_kind,
     recency_days,
     frequency_days,
@@ -65,4 +75,6 @@ SELECT
     count(*) AS customers,
     sum(revenue) AS revenue
 FROM banded
-GROUP BY customer_kind, recency_days, frequency_days, monetary_value
+GROUP BY
+    version,  -- history
+    customer_kind, recency_days, frequency_days, monetary_value

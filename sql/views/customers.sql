@@ -2,6 +2,7 @@
 description: The customers of the last published extract, without anything that names a person.
 */
 SELECT
+    published.version,  -- history
     -- A token: equal for the same customer, and no way back to who it is.
     customers.customer_token AS customer_id,
     customers.region,
@@ -18,4 +19,5 @@ WHERE customers.ingest_date = (
     SELECT max(CAST(latest.ingest_date AS date))
     FROM retail_ops.published AS latest
     WHERE latest.table_name = 'customers'
+        AND latest.version = published.version  -- history
 )

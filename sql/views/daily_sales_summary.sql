@@ -3,6 +3,7 @@ description: Sales per business day and category, with year, month and day; the 
   half up to the cent.
 */
 SELECT
+    published.version,  -- history
     CAST(year(mart.sale_date) AS integer) AS year,
     CAST(month(mart.sale_date) AS integer) AS month,
     CAST(day(mart.sale_date) AS integer) AS day,

@@ -3,7 +3,9 @@ description: How long the stock of the last published count lasts, per shop and 
   as it did in the 28 days before; null where nothing was sold.
 */
 WITH stock AS (
-    SELECT inventory.*
+    SELECT
+        published.version,  -- history
+        inventory.*
     FROM retail_silver.inventory AS inventory
     INNER JOIN retail_ops.published AS published
         ON published.table_name = 'inventory'
@@ -13,11 +15,13 @@ WITH stock AS (
         SELECT max(CAST(latest.ingest_date AS date))
         FROM retail_ops.published AS latest
         WHERE latest.table_name = 'inventory'
+            AND latest.version = published.version  -- history
     )
 ),
 
 sold AS (
     SELECT
+        published.version,  -- history
         sales.store_id,
         sales.product_id,
         sales.sale_date,
@@ -32,6 +36,7 @@ sold AS (
 
 with_sales AS (
     SELECT
+        stock.version,  -- history
         stock.store_id,
         stock.product_id,
         stock.stock_date,
@@ -42,11 +47,15 @@ with_sales AS (
     LEFT JOIN sold
         ON sold.store_id = stock.store_id
         AND sold.product_id = stock.product_id
+        AND sold.version = stock.version  -- history
         AND sold.sale_date BETWEEN stock.stock_date - INTERVAL '27' DAY AND stock.stock_date
-    GROUP BY stock.store_id, stock.product_id, stock.stock_date
+    GROUP BY
+        stock.version,  -- history
+        stock.store_id, stock.product_id, stock.stock_date
 )
 
 SELECT
+    version,  -- history
     store_id,
     product_id,
     stock_date,

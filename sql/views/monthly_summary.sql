@@ -4,6 +4,7 @@ description: Sales per month, category and region; the average is rounded half u
 */
 WITH per_month AS (
     SELECT
+        published.version,  -- history
         mart.category,
         mart.region,
         CAST(year(mart.sale_date) AS integer) AS year,
@@ -15,10 +16,13 @@ WITH per_month AS (
         ON published.table_name = 'sales_by_category_region'
         AND CAST(published.sale_date AS date) = mart.sale_date
         AND published.release = mart.release
-    GROUP BY mart.category, mart.region, year(mart.sale_date), month(mart.sale_date)
+    GROUP BY
+        published.version,  -- history
+        mart.category, mart.region, year(mart.sale_date), month(mart.sale_date)
 )
 
 SELECT
+    version,  -- history
     category,
     region,
     transactions,

@@ -2,6 +2,7 @@
 description: The products of the last published feed.
 */
 SELECT
+    published.version,  -- history
     products.product_id,
     products.product_name,
     products.category,
@@ -17,4 +18,5 @@ WHERE products.ingest_date = (
     SELECT max(CAST(latest.ingest_date AS date))
     FROM retail_ops.published AS latest
     WHERE latest.table_name = 'products'
+        AND latest.version = published.version  -- history
 )

@@ -2,6 +2,7 @@
 description: Every published value that a later release changed, with the files that caused it.
 */
 SELECT
+    published.version,  -- history
     restatements.sale_date,
     restatements.mart,
     -- The row's grain, as a JSON object.

@@ -2,6 +2,7 @@
 description: Every published sale, one row per line, with year, month and day of the business day.
 */
 SELECT
+    published.version,  -- history
     sales.transaction_id,
     sales.sold_at AS "timestamp",
     sales.product_id,

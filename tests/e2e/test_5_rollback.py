@@ -73,6 +73,14 @@ def test_readers_see_exactly_the_earlier_state_and_then_the_later_one(
     assert lake.published().digests() == right_digests
     assert lake.query(REVENUE) == [["50.00"]]
 
+    # and every version can still be asked, under its own number
+    for version, seen in ((back["to_version"], "40.00"), (back["from_version"], "50.00")):
+        as_of = REVENUE.replace("daily_sales", "sales_analytics_history.daily_sales")
+        assert lake.query(f"{as_of} AND version = {version}") == [[seen]]
+    listed = lake.laptop_command("rollback", "--list")
+    assert f"version {forward['from_version']} since" in listed.stdout
+    assert lake.laptop_command("rollback", "--to", "9999").returncode == 1
+
 
 def test_a_version_that_is_none_fails_with_the_list_and_an_alert(
     lake: Lake, states: list[tuple[Any, dict[str, str]]], alert_queue: str

@@ -9,10 +9,9 @@ from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
 from airflow.sdk.exceptions import AirflowException
 
 from retail_lake.hooks.documents import DocumentsHook, split_uri
-from retail_lake.hooks.versions import VersionsHook
+from retail_lake.hooks.versions import VersionsHook, history_of
 
 DELETE_OBJECTS = 1000  # DeleteObjects' limit
-DELETE_PARTITIONS = 25  # BatchDeletePartition's limit
 NAMED = 20  # how many orphans of each kind the result names; all are counted
 
 
@@ -105,7 +104,8 @@ class HousekeepingOperator(AwsBaseOperator[VersionsHook]):
         self.folders = {
             each.name: split_uri(each.table_input["StorageDescriptor"]["Location"])[1]
             for each in tables
-            if each.table_input.get("PartitionKeys")
+            # the pointer's history has no files of its own
+            if each.table_input.get("PartitionKeys") and each.name != history_of(pointer[1])
         }
         self.staged_database = staged_database
         self.layout = layout
@@ -138,6 +138,7 @@ class HousekeepingOperator(AwsBaseOperator[VersionsHook]):
                 self.hook.delete_version(*self.pointer, version.number)
             table = self.hook.table(*self.pointer)
             self.hook.move(table, table["StorageDescriptor"]["Location"])
+            self.hook.record(*self.pointer)
             kept = self._versions()
             found = self._orphans(kept, cutoff)
         taken = self.rules.bounded(found, int(params["max_objects"]))
@@ -229,20 +230,7 @@ class HousekeepingOperator(AwsBaseOperator[VersionsHook]):
         for one in partitions:
             by_table.setdefault(one.table, []).append(one.values)
         for table, listed in by_table.items():
-            for start in range(0, len(listed), DELETE_PARTITIONS):
-                chunk = listed[start : start + DELETE_PARTITIONS]
-                answer = self.hook.client.batch_delete_partition(
-                    DatabaseName=self.databases[table],
-                    TableName=table,
-                    PartitionsToDelete=[{"Values": list(values)} for values in chunk],
-                )
-                refused = [
-                    one
-                    for one in answer.get("Errors", ())
-                    if one["ErrorDetail"]["ErrorCode"] != "EntityNotFoundException"
-                ]
-                if refused:
-                    raise AirflowException(f"{table}: partitions were not removed: {refused}")
+            self.hook.remove(self.databases[table], table, listed)
 
     def _remove(self, folder: Any, cutoff: datetime) -> int:
         """Delete a unit's objects (not those of folders below it); return how many."""

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from retail_lake.hooks.catalog import CatalogHook
 from retail_lake.hooks.documents import DocumentsHook
+from retail_lake.hooks.versions import VersionsHook
 
 
 class Pointer(Protocol):
@@ -52,8 +52,10 @@ class PublishLayout(Protocol):
         """Return the folder of one state."""
 
 
-class PublishOperator(AwsBaseOperator[CatalogHook]):
+class PublishOperator(AwsBaseOperator[VersionsHook]):
     """Registers the marts' partitions and moves the pointer by one checked UpdateTable.
+
+    The version that this makes is registered in the pointer's history.
 
     Readers see nothing of a release before the pointer names it, and all of it afterwards. A crash
     anywhere leaves the old pointer; a second execution changes nothing. If another run published
@@ -69,14 +71,14 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
         bucket: the lake's bucket.
         staged: mart → `database.table` that holds it (templated); `database.mart` is the table
             that readers' views see, partitioned by (day, release).
+        rows: mart → how many rows the release has of it (templated).
         books: other table → its days (templated), whose partitions are registered already.
         pointer: (database, table) of the pointer.
         layout: where things lie.
-        rows: mart → how many rows the release has of it (templated).
         rules: the pure decisions.
     """
 
-    aws_hook_class = CatalogHook
+    aws_hook_class = VersionsHook
     template_fields: Sequence[str] = (
         *("base_location", "books", "inputs", "manifest", "release", "rows", "staged"),
     )
@@ -93,10 +95,10 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
         pointer: tuple[str, str],
         layout: PublishLayout,
         rules: PublishRules,
+        rows: Mapping[str, str] | None = None,
         books: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        rows: Mapping[str, str] | None = None,
         super().__init__(**kwargs)
         self.release = release
         self.inputs = inputs
@@ -107,10 +109,10 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
         self.pointer = pointer
         self.layout = layout
         self.rules = rules
+        self.rows = rows or {}
         self.books = books or {}
 
     def execute(self, context: Any) -> dict[str, Any]:
-        self.rows = rows or {}
         """Publish the release.
 
         Returns:
@@ -125,10 +127,10 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
             name: [date.fromisoformat(day) for day in listed] for name, listed in self.books.items()
         }
         publication = self.rules.plan(inputs, manifest, {**days, **books})
+        news = self._news(manifest, days)
 
         table = self.hook.table(*self.pointer)
         location = table["StorageDescriptor"]["Location"]
-        news = self._news(manifest, days)
         now = self.rules.parse_pointer(documents.read_lines(location))
         base = self.rules.parse_pointer(documents.read_lines(self.base_location))
         try:
@@ -144,14 +146,15 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
             )
             facts = {**self.rules.facts(manifest), "run": context["ti"].run_id}
             self.hook.move(table, location, facts)
+        self.hook.record(*self.pointer)
         for staged in self.staged.values():
             self.hook.drop_table(*staged.split(".", 1))
+        for asset, extra in news:
+            context["outlet_events"][asset].extra = extra
         self.log.info(
             "%s %s: %s",
             self.release,
             "is published" if changed else "was published already",
-        for asset, extra in news:
-            context["outlet_events"][asset].extra = extra
             location,
         )
         return {
@@ -203,5 +206,5 @@ class PublishOperator(AwsBaseOperator[CatalogHook]):
             )
             for asset in self.outlets
             for name in [asset.name.partition(".")[2]]
-        ]
             if name in counted
+        ]

@@ -165,6 +165,7 @@ class RollbackOperator(AwsBaseOperator[VersionsHook]):
         self._require_partitions(target, then)
         if changed:
             self.hook.move(table, target.location, target.parameters)
+        self.hook.record(*self.pointer)
         tables = {name: str(days) for name, days in self.rules.changes(before, then).items()}
         seconds = round(time.monotonic() - started, 2)
         self.log.info(

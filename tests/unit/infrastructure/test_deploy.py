@@ -9,8 +9,9 @@ import pytest
 
 from include.infrastructure import deploy, stack, tables, upload
 from include.infrastructure.stack import DeploymentError
-from include.lake import catalog, contracts, marts
-from include.lake.catalog import CatalogTable, View
+from include.lake import contracts, marts, views
+from include.lake.catalog import CatalogTable
+from include.lake.views import View
 
 ROOT = Path(__file__).parents[3]
 SOURCES = ("--tills-host=db", "--customers-host=crm", "--marketplace-url=https://api.example.com")
@@ -156,16 +157,21 @@ def test_deployed_twice_and_published_in_between(
     assert json.loads(shipped["Body"].read()) == written
 
     lake, lake_marts = contracts.load_lake(), marts.load_marts()
-    views = glue.get_tables(DatabaseName="sales_analytics")["TableList"]
-    assert {view["Name"] for view in views} == {v.name for v in catalog.views(lake, lake_marts)}
-    assert {view["TableType"] for view in views} == {"VIRTUAL_VIEW"}
+    wanted = {
+        "sales_analytics": views.views(lake, lake_marts),
+        "sales_analytics_history": views.history_views(lake, lake_marts),
+    }
+    for database, listed in wanted.items():
+        there = glue.get_tables(DatabaseName=database)["TableList"]
+        assert {view["Name"] for view in there} == {view.name for view in listed}
+        assert {view["TableType"] for view in there} == {"VIRTUAL_VIEW"}
     gold = glue.get_tables(DatabaseName="retail_gold")["TableList"]
     assert {mart["Name"] for mart in gold} == {mart.name for mart in lake_marts}
 
     # nothing is published: every view answers, and is empty
     athena = aws_and_front("athena")
-    for view in catalog.views(lake, lake_marts):
-        query = f"SELECT count(*) AS n FROM sales_analytics.{view.name}"
+    for name in [f"{database}.{v.name}" for database, listed in wanted.items() for v in listed]:
+        query = f"SELECT count(*) AS n FROM {name}"
         assert answer(athena, query, outputs["AnalystsWorkgroup"]) == [["n"], ["0"]]
 
     pointer = glue.get_table(DatabaseName="retail_ops", Name="published")["Table"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from include.lake import catalog, layout
+from include.lake import catalog, layout, views
 from include.lake.contracts import load_lake
 from include.lake.deployment import Deployment
 from include.lake.marts import load_marts
@@ -39,6 +39,7 @@ def test_every_physical_table_is_there(tables: dict[str, catalog.CatalogTable]) 
     assert sorted(tables) == [
         *(f"retail_gold.{mart.name}" for mart in MARTS),
         "retail_ops.published",
+        "retail_ops.published_history",
         "retail_ops.quality_results",
         "retail_ops.quarantine",
         "retail_ops.restatements",
@@ -123,7 +124,7 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
             f"('clean_ecommerce_orders', '2026-07-02', '2026-07-02', '{NEW}'),"
             f"('run_ledger', '2026-07-02', NULL, '{NEW}')"
         )
-        for view in catalog.views(LAKE, MARTS):
+        for view in views.views(LAKE, MARTS):
             connection.execute(view.sql)
         yield connection
 
@@ -169,11 +170,16 @@ def test_questions_of_the_analysts_are_answered(database: duckdb.DuckDBPyConnect
 def test_view_file_is_read_strictly(tmp_path: Path) -> None:
     (tmp_path / "daily_sales.sql").write_text("/*\ndescription: Mine.\n*/\nSELECT 1 AS one\n")
     with pytest.raises(ContractError, match="is a mart's view already"):
-        catalog.views(LAKE, MARTS, tmp_path)
+        views.views(LAKE, MARTS, tmp_path)
     (tmp_path / "daily_sales.sql").rename(tmp_path / "other.sql")
-    assert catalog.views(LAKE, (), tmp_path)[0].sql == (
+    assert views.views(LAKE, (), tmp_path)[0].sql == (
         "CREATE OR REPLACE VIEW sales_analytics.other AS\nSELECT 1 AS one"
     )
     (tmp_path / "other.sql").write_text("/*\nabout: Mine.\n*/\nSELECT 1 AS one\n")
     with pytest.raises(ContractError, match=r"other\.sql:2: about: unknown key"):
-        catalog.views(LAKE, (), tmp_path)
+        views.views(LAKE, (), tmp_path)
+    (tmp_path / "other.sql").write_text(
+        "/*\ndescription: Mine.\n*/\nSELECT release FROM retail_ops.published\n"
+    )
+    with pytest.raises(ContractError, match=r"select its version in a line that ends in '-- hist"):
+        views.history_views(LAKE, (), tmp_path)

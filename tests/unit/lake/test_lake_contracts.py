@@ -181,11 +181,11 @@ def test_lake_loads_from_inside_a_zip(tmp_path: Path) -> None:
                 if file.is_file():
                     zipped.write(file, f"{folder}/{file.name}")
     code = (
-        "from include.lake import catalog, contracts, marts\n"
+        "from include.lake import contracts, marts, views\n"
         "lake = contracts.load_lake()\n"
         "assert '.zip' in contracts.__file__\n"
-        "views = catalog.views(lake, marts.load_marts())\n"
-        "print(len(lake.contracts), sorted(view.name for view in views))\n"
+        "found = views.views(lake, marts.load_marts())\n"
+        "print(len(lake.contracts), sorted(view.name for view in found))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

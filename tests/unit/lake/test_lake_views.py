@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from include.lake import catalog
+from include.lake import catalog, views
 from include.lake.contracts import load_lake
 from include.lake.marts import load_marts
 
@@ -40,9 +40,9 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
                 f"CREATE TABLE retail_silver.{contract.silver_table} "
                 f"({columns}, ingest_date date, release varchar)"
             )
-        views = {view.name: view.sql for view in catalog.views(lake, marts)}
+        wanted = {view.name: view.sql for view in views.views(lake, marts)}
         for name in VIEWS:
-            connection.execute(views[name])
+            connection.execute(wanted[name])
         yield connection
 
 

@@ -302,5 +302,6 @@ def world(database: str, bucket: str, client: Callable[[str], Any], context: Any
     made = World(bucket, database, lake, client("glue"), client("s3"), context)
     empty = f"s3://{bucket}/{layout.EMPTY_POINTER_PREFIX}"
     made.table("published", {}, {"Columns": [], "Location": empty})
+    made.table("published_history", {"version": "int", "published_at": "string"}, {"Columns": []})
     made.table(MART, {"sale_date": "date", "release": "string"}, PARQUET)
     return made

@@ -56,11 +56,19 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 @pytest.fixture
 def collect(editions: Editions) -> Collect:
+    books = SimpleNamespace(
+        database=editions.world.database,
+        name="published_history",
+        table_input={
+            "StorageDescriptor": {"Location": f"s3://{editions.bucket}/ops/published_history/"},
+            "PartitionKeys": [{"Name": "version", "Type": "int"}],
+        },
+    )
     operator = HousekeepingOperator(
         task_id="collect",
         pointer=editions.world.pointer,
         bucket=editions.bucket,
-        tables=editions.declared,
+        tables=[*editions.declared, books],
         staged_database=editions.world.database,
         layout=layout,
         history=history,
@@ -81,6 +89,8 @@ def test_only_what_the_kept_versions_name_remains(
 ) -> None:
     world = editions.world
     before, published, location = editions.keys(), world.published(), world.location()
+    VersionsHook().record(*world.pointer)
+    assert len(set(world.history().values())) == 4
     later(60)
     result = collect()
     pointer = location.removeprefix(f"s3://{editions.bucket}/") + layout.POINTER_FILE
@@ -98,6 +108,7 @@ def test_only_what_the_kept_versions_name_remains(
         assert [item["values"][-1] for item in found] == [release(3)]
     states = {one["location"] for one in VersionsHook().versions(*world.pointer)}
     assert states == {location}
+    assert set(world.history().values()) == {location}, "no other version can be queried"
 
     again = collect()
     assert (again["objects"], again["partitions"], again["expired"]) == (0, 0, 0)

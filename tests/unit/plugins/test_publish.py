@@ -8,6 +8,7 @@ from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from retail_lake.hooks.catalog import CatalogHook, SupersededError
+from retail_lake.hooks.versions import VersionsHook
 from retail_lake.operators.report import delivered
 from tests.unit.plugins.world import DAY, MART, World, release
 
@@ -38,6 +39,26 @@ def test_publishing_twice_changes_nothing(world: World) -> None:
     assert not again["changed"]
     assert again["days"] == {MART: [DAY]}
     assert CatalogHook().table(*world.pointer)["VersionId"] == before["VersionId"]
+
+
+def test_every_version_is_in_the_history(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty, first = world.location(), world.publisher(release(1), world.location())
+
+    def crash(*_: Any) -> None:
+        raise SystemExit("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(VersionsHook, "record", crash)
+        with pytest.raises(SystemExit):
+            first.execute(world.context)
+    assert world.history() == {}
+    one = world.location()
+    first.execute(world.context)
+    assert list(world.history().values()) == [empty, one], "the retry makes up for it"
+    world.publisher(release(2), one).execute(world.context)
+    assert list(world.history().values()) == [empty, one, world.location()]
+    (current,) = (number for number, at in world.history().items() if at == world.location())
+    assert current == str(CatalogHook().table(*world.pointer)["VersionId"])
 
 
 def test_a_mart_without_rows_is_published_twice_too(world: World) -> None:

@@ -154,6 +154,9 @@ def test_back_to_the_state_before_and_forward_again(
     assert forward["release"] == release(3)
     assert world.published() == latest
     assert world.location() == location
+    states = {one["version"]: one["location"] for one in rollbacks.list()}
+    assert world.history() == states, "each version can still be queried"
+    assert list(states.values())[:3] == [location, states[back["to_version"]], location]
 
 
 def test_any_version_by_its_number(editions: Editions, rollbacks: Rollbacks) -> None:

@@ -56,6 +56,9 @@ def test_back_and_forward_again(editions: Editions, capsys: pytest.CaptureFixtur
     assert command("--to", "4") == 0
     assert "already" in capsys.readouterr().out
     assert editions.version() == "6", "the third time nothing was moved"
+    history = editions.world.history()
+    assert list(history) == ["1", "2", "3", "4", "5", "6"], "each of them can be queried"
+    assert (history["5"], history["6"]) == (history["3"], history["4"])
     assert command("--to", "1") == 0
     assert editions.world.published() == {}
 

@@ -67,6 +67,16 @@ class World:
         pointer = releases.parse_pointer(self.read(f"{self.location()}pointer.jsonl"))
         return {(row.table, str(row.sale_date)): row.release for row in pointer}
 
+    def history(self) -> dict[str, str]:
+        """Location of every version that the pointer's history has."""
+        pages = self.glue.get_paginator("get_partitions").paginate(
+            DatabaseName=self.database, TableName="published_history"
+        )
+        listed = [one for page in pages for one in page["Partitions"]]
+        found = {one["Values"][0]: one["StorageDescriptor"]["Location"] for one in listed}
+        assert len(found) == len(listed), "a version has one partition"
+        return found
+
     def stage(self, name: str, attempt: int = 1) -> str:
         """A mart that is built for the day and not published."""
         table = f"{MART}__{name}_{attempt}"
