@@ -99,7 +99,9 @@ class Chains:
             if minute := self._minutes.begun():
                 for trigger in self._store.all(TRIGGER):
                     self._start_if_due(trigger, minute)
-            for identity in sorted(self._open):
+            with self._lock:
+                open_now = sorted(self._open)
+            for identity in open_now:
                 self._look_at(identity)
 
     def _start_if_due(self, trigger: dict[str, Any], minute: datetime) -> None:
