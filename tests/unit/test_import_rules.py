@@ -63,7 +63,10 @@ ZONES = (
     ),
     Zone("include/local_aws", ("include.local_aws", *AWS, *ENGINES)),
     # on the path of the job's own process: what it imports are its own top-level packages
-    Zone("include/local_aws/glue_library", ("awsglue", "awsgluedq", "pyspark", *AWS)),
+    Zone(
+        "include/local_aws/glue_library",
+        ("awsglue", "awsgluedq", "pyspark", "psycopg2", "pymysql", *AWS),
+    ),
     Zone("include/sample_data", ("include.sample_data",)),
     Zone("include/environments", ("include.environments",)),
     Zone("include/infrastructure", (*AWS, "yaml", "include.lake", "include.infrastructure")),

@@ -61,7 +61,8 @@ class RunArguments:
         python_files: S3 addresses of `--extra-py-files`.
         jars: S3 addresses of `--extra-jars`.
         files: S3 addresses of `--extra-files`.
-        environment: Variables from `--customer-driver-env-vars`.
+        environment: Variables from `--customer-driver-env-vars`, and AWSGLUE_DATACATALOG if Spark
+            SQL sees the Data Catalog.
     """
 
     script: tuple[str, ...]
@@ -95,12 +96,14 @@ def resolve(job: Mapping[str, Any], given: Mapping[str, str], run_id: str) -> Ru
     if language != "python":
         raise ArgumentError(f"--job-language {language}: only python jobs can run here")
     _require_installed(_split(merged.pop("--additional-python-modules", "")))
+    sees_catalog = merged.get("--enable-glue-datacatalog", "false").lower() in ("", "true")
     arguments = RunArguments(
         spark=spark_configuration(merged.pop("--conf", "")),
         python_files=_split(merged.pop("--extra-py-files", "")),
         jars=_split(merged.pop("--extra-jars", "")),
         files=_split(merged.pop("--extra-files", "")),
-        environment=_environment(merged.pop("--customer-driver-env-vars", "")),
+        environment=_environment(merged.pop("--customer-driver-env-vars", ""))
+        | ({"AWSGLUE_DATACATALOG": "1"} if sees_catalog else {}),
         script=(),
     )
     own = {

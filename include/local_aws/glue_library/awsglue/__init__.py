@@ -19,6 +19,8 @@ fails the job instead of making an error record. Whatever is missing raises `Not
     catalog.py       tables and partitions of the Data Catalog
     listing.py       objects in S3
     reading.py       files -> DataFrame
+    xml_files.py     XML files -> DataFrame
+    spark_catalog.py spark.sql on the Data Catalog
     sources.py       tables and folders -> DynamicFrame
     sinks.py         DataFrame -> files and catalog
     local_service.py what only the local Glue answers

@@ -58,7 +58,7 @@ class Table:
         database: Its database.
         name: Its name.
         location: Of its files.
-        kind: `json`, `csv`, `parquet` or `orc`.
+        kind: `json`, `csv`, `parquet`, `orc` or `xml`.
         columns: Hive types by name, without partition keys.
         keys: Hive types of the partition keys, in order.
         options: Format options that its SerDe and parameters amount to.
@@ -87,6 +87,12 @@ class Table:
         ]
 
 
+def document(database: str, name: str) -> dict[str, Any]:
+    """A table as the API gives it."""
+    found: dict[str, Any] = client().get_table(DatabaseName=database, Name=name)["Table"]
+    return found
+
+
 def table(database: str, name: str) -> Table:
     """Read a table.
 
@@ -94,21 +100,21 @@ def table(database: str, name: str) -> Table:
         NotSupportedHere: It is a view, not in S3, or of a format that cannot be read here.
         EntityNotFoundException: There is none.
     """
-    document = client().get_table(DatabaseName=database, Name=name)["Table"]
-    storage = document.get("StorageDescriptor") or {}
+    found = document(database, name)
+    storage = found.get("StorageDescriptor") or {}
     location = storage.get("Location", "")
     if not location.startswith(("s3://", "s3a://")):
         raise NotSupportedHere(f"table {database}.{name} at {location!r}: only tables in S3 are")
-    kind = _kind(document)
+    kind = _kind(found)
     return Table(
         database,
-        document["Name"],
+        found["Name"],
         location,
         kind,
         {column["Name"]: column.get("Type", "string") for column in storage.get("Columns", [])},
-        {key["Name"]: key.get("Type", "string") for key in document.get("PartitionKeys") or []},
-        _csv_options(document) if kind == "csv" else {},
-        document,
+        {key["Name"]: key.get("Type", "string") for key in found.get("PartitionKeys") or []},
+        OPTIONS[kind](found) if kind in OPTIONS else {},
+        found,
     )
 
 
@@ -136,6 +142,14 @@ def _csv_options(document: Mapping[str, Any]) -> dict[str, Any]:
     if serde.get("escapeChar"):
         options["escaper"] = serde["escapeChar"]
     return options
+
+
+def _xml_options(document: Mapping[str, Any]) -> dict[str, Any]:
+    parameters = document.get("Parameters") or {}
+    return {"rowTag": parameters["rowTag"]} if parameters.get("rowTag") else {}
+
+
+OPTIONS = {"csv": _csv_options, "xml": _xml_options}
 
 
 def storage(location: str, kind: str, columns: Mapping[str, str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pyspark import SparkContext
 from pyspark.sql import DataFrame, SparkSession, SQLContext
 from pyspark.sql import functions as F
 
-from awsglue import catalog, listing, reading
+from awsglue import catalog, databases, listing, reading, spark_catalog
 from awsglue.collection import DynamicFrameCollection, DynamicFrameReader, DynamicFrameWriter
 from awsglue.dataframes import DataFrameReader, DataFrameWriter
 from awsglue.dynamicframe import DynamicFrame
@@ -35,6 +35,7 @@ class GlueContext(SQLContext):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Spark would rather have a SparkSession
             super().__init__(sparkContext, sparkSession=session)
+        spark_catalog.attach(session)
         self.spark_session = session
         self.create_dynamic_frame = DynamicFrameReader(self)
         self.write_dynamic_frame = DynamicFrameWriter(self)
@@ -78,6 +79,10 @@ class GlueContext(SQLContext):
         database = database or kwargs.pop("name_space", None)
         if not database or not table_name:
             raise ValueError("Parameter name_space or database, or table_name, is missing.")
+        inside = databases.of_table(catalog.document(database, table_name))
+        if inside:
+            rows = databases.read(self.spark_session, inside, transformation_ctx)
+            return DynamicFrame(rows, self, table_name)
         table = catalog.table(database, table_name)
         return from_table(
             self, table, push_down_predicate, additional_options or {}, transformation_ctx
@@ -93,18 +98,21 @@ class GlueContext(SQLContext):
         push_down_predicate: str = "",
         **_: Any,
     ) -> DynamicFrame:
-        """Read files.
+        """Read files, or a table of a database.
 
         Args:
-            connection_type: s3, or a format: parquet, orc.
+            connection_type: s3, or a format: parquet, orc; postgresql, mysql.
             connection_options: paths; optionally recurse, exclusions, partitionPredicate.
             format: json, csv, parquet, orc.
             format_options: As Glue names them.
             transformation_ctx: Names the bookmark of this source.
             push_down_predicate: SQL over the folders `key=value`; others are not read.
         """
-        kind = _format(connection_type, format)
         options = dict(connection_options or {})
+        if databases.is_one(connection_type):
+            rows = databases.read(self.spark_session, options, transformation_ctx)
+            return DynamicFrame(rows, self, "frame")
+        kind = _format(connection_type, format)
         predicate = push_down_predicate or options.pop("partitionPredicate", "")
         return from_files(self, kind, options, format_options or {}, predicate, transformation_ctx)
 
@@ -164,6 +172,9 @@ class GlueContext(SQLContext):
                 "frame_or_dfc must be DynamicFrame or DynamicFrameCollection. "
                 f"Got {type(frame_or_dfc)}"
             )
+        if databases.is_one(connection_type) and isinstance(frame_or_dfc, DynamicFrame):
+            databases.write(frame_or_dfc.toDF(), connection_options or {})
+            return frame_or_dfc
         sink = self.getSink(connection_type, None, transformation_ctx, **(connection_options or {}))
         sink.setFormat(_format(connection_type, format), **(format_options or {}))
         return sink.write(frame_or_dfc)
@@ -183,6 +194,10 @@ class GlueContext(SQLContext):
         database = database or kwargs.pop("name_space", None)
         if not database or not table_name:
             raise ValueError("Parameter name_space or database, or table_name, is missing.")
+        inside = databases.of_table(catalog.document(database, table_name))
+        if inside:
+            databases.write(frame.toDF(), inside)
+            return frame
         table = catalog.table(database, table_name)
         options = {"partitionKeys": list(table.keys), **(additional_options or {})}
         sink = DataSink({**options, "path": table.location})
@@ -192,9 +207,19 @@ class GlueContext(SQLContext):
         sink.setCatalogInfo(database, table_name)
         return sink.write(frame)
 
-    def write_dynamic_frame_from_jdbc_conf(self, *_: Any, **__: Any) -> None:
-        """Write to a database."""
-        raise NotSupportedHere("databases as sinks: no JDBC driver is installed")
+    def write_dynamic_frame_from_jdbc_conf(
+        self,
+        frame: DynamicFrame,
+        catalog_connection: str,
+        connection_options: Options | None = None,
+        redshift_tmp_dir: str = "",
+        transformation_ctx: str = "",
+        catalog_id: str | None = None,
+    ) -> Any:
+        """Append a frame to a table (`dbtable`) behind a Glue connection."""
+        options = {**(connection_options or {}), "connectionName": catalog_connection}
+        databases.write(frame.toDF(), options)
+        return frame
 
     write_from_jdbc_conf = write_dynamic_frame_from_jdbc_conf
 
@@ -202,16 +227,10 @@ class GlueContext(SQLContext):
         self, connection_name: str, catalog_id: str | None = None
     ) -> dict[str, str]:
         """user, password, vendor and url of a Glue connection."""
-        answer = catalog.client().get_connection(Name=connection_name, HidePassword=False)
-        found = answer["Connection"]["ConnectionProperties"]
-        url = found["JDBC_CONNECTION_URL"]
-        return {
-            "user": found.get("USERNAME", ""),
-            "password": found.get("PASSWORD", ""),
-            "vendor": url.split(":")[1],
-            "url": url.rpartition("/")[0],
-            "fullUrl": url,
-        }
+        found = databases.of_connection(connection_name)
+        url = found["url"]
+        more = {"vendor": url.split(":")[1], "url": url.rpartition("/")[0], "fullUrl": url}
+        return found | more
 
     def purge_s3_path(
         self, s3_path: str, options: Options | None = None, transformation_ctx: str = "", **_: Any

@@ -14,6 +14,7 @@ from awsglue.errors import NotSupportedHere
 
 # Glue's names where they are not Spark's
 TYPES = {"long": "bigint", "short": "smallint", "byte": "tinyint", "integer": "int", "null": "void"}
+TYPES["decimal"] = "decimal(10,2)"  # Glue's DecimalType; Spark's own has no fraction
 NAMES = {"bigint": "long", "smallint": "short", "tinyint": "byte", "void": "null"}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
-from pyspark.sql.types import NullType, StringType, StructType
+from pyspark.sql.types import DecimalType, NullType, StringType, StructType
 
 from awsglue.errors import NotSupportedHere
 from awsglue.fields import column, find, parts, spark_type, structs, without
@@ -40,10 +40,12 @@ def apply_mapping(frame: DataFrame, mappings: Sequence[Sequence[str]]) -> DataFr
         target = mapping[1] if len(mapping) == 2 else mapping[2]
         kind = mapping[3] if len(mapping) == 4 else None
         levels = parts(source, frame.schema)
-        if find(frame.schema, levels) is not None:
+        found = find(frame.schema, levels)
+        if found is not None:
             value = column(levels)
-            place = parts(target, StructType([]))
-            columns.append((place, value.cast(spark_type(kind)) if kind else value))
+            if kind and not (kind == "decimal" and isinstance(found, DecimalType)):
+                value = value.cast(spark_type(kind))  # a decimal keeps its digits
+            columns.append((parts(target, StructType([])), value))
     return frame.select(*structs(columns))
 
 

@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from awsglue import xml_files
 from awsglue.errors import NotSupportedHere
 
 FORMATS = {
@@ -17,6 +18,7 @@ FORMATS = {
     "json": "json",
     "orc": "orc",
     "parquet": "parquet",
+    "xml": "xml",
 }
 INFER = "spark.sql.sources.partitionColumnTypeInference.enabled"
 BROKEN = "_corrupt_record"
@@ -34,6 +36,8 @@ SETTINGS = {
     "csv": {"separator", "quoteChar", "escaper", "multiLine", "multiline", "withHeader"},
     "parquet": set[str](),
     "orc": set[str](),
+    "xml": {"rowTag", "attributePrefix", "valueTag", "excludeAttribute", "encoding"}
+    | {"treatEmptyValuesAsNulls", "ignoreSurroundingSpaces"},
 }
 
 
@@ -41,7 +45,7 @@ def known_format(name: str | None) -> str:
     """Spark's name of a format.
 
     Raises:
-        NotSupportedHere: Avro, XML, Ion, Grok, Hudi, Iceberg, Delta.
+        NotSupportedHere: Avro, Ion, Grok, Hudi, Iceberg, Delta.
     """
     found = FORMATS.get((name or "").lower())
     if found is None:
@@ -61,7 +65,7 @@ def read(
 
     Args:
         spark: The session.
-        kind: `json`, `csv`, `parquet` or `orc`.
+        kind: `json`, `csv`, `parquet`, `orc` or `xml`.
         paths: Addresses of files. None: a frame without columns, as on AWS.
         root: Where `key=value` folders in the addresses begin, which become string columns.
             None: they do not count.
@@ -73,6 +77,8 @@ def read(
     unknown = set(options) - SETTINGS[kind] - WITHOUT_EFFECT
     if unknown:
         raise NotSupportedHere(f"the {kind} format option {sorted(unknown)[0]!r}")
+    if kind == "xml":
+        return xml_files.read(spark, paths, root, options)
     reader = spark.read.format(kind)
     if root:
         reader = reader.option("basePath", root)

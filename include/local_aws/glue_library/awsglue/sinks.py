@@ -60,6 +60,8 @@ class DataSink:
     def setFormat(self, format: str, **options: Any) -> None:
         """Set the format of the files and its options, as Glue names them."""
         self._kind = known_format(format)
+        if self._kind == "xml":
+            raise NotSupportedHere("the format 'xml' of a sink, nor on AWS")
         unknown = set(options) - set(CSV_OPTIONS) - WITHOUT_EFFECT
         if unknown:
             raise NotSupportedHere(f"the format option {sorted(unknown)[0]!r} of a sink")

@@ -332,13 +332,63 @@ def studio() -> Any:
 
 
 @case
-def not_here_jdbc() -> Any:
-    return context.create_dynamic_frame.from_options("mysql", {"url": "jdbc:mysql://x"})
+def sql_catalog() -> Any:
+    """Spark SQL on the catalog: registered partitions, where they are, with the table's types."""
+    spark.sql(f"CREATE OR REPLACE TEMP VIEW days AS SELECT day, id FROM {DATABASE}.sales_json")
+    spark.sql(f"USE {DATABASE}")
+    return [
+        rows(spark.sql(f"SELECT day, id FROM {DATABASE}.sales_json WHERE day > '2024-01-01'")),
+        rows(spark.sql("SELECT s.id, e.n FROM sales_json s CROSS JOIN `elsewhere` e WHERE n = 7")),
+        rows(spark.table(f"{DATABASE}.prices")),
+        rows(spark.read.table("spelled").select("userid", "name")),
+        rows(spark.sql("SELECT count(*), sum(id) FROM days")),
+        [row[0] for row in spark.sql(f"SHOW PARTITIONS {DATABASE}.sales_json").collect()],
+        sorted(row["tableName"] for row in spark.sql(f"SHOW TABLES IN {DATABASE}").collect()),
+        DATABASE in [row[0] for row in spark.sql("SHOW DATABASES").collect()],
+    ]
 
 
 @case
-def not_here_xml() -> Any:
-    return context.create_dynamic_frame.from_options("s3", {"paths": [ROOT]}, "xml")
+def sql_missing() -> Any:
+    return spark.sql(f"SELECT * FROM {DATABASE}.nothing")
+
+
+@case
+def not_here_sql() -> Any:
+    return spark.sql(f"INSERT INTO {DATABASE}.prices SELECT 'd', 1.0, 2")
+
+
+@case
+def not_here_save() -> Any:
+    return orders.toDF().write.saveAsTable(f"{DATABASE}.orders")
+
+
+@case
+def xml_files() -> Any:
+    options: dict[str, Any] = {"paths": [f"{ROOT}/xml"]}
+    found = context.create_dynamic_frame.from_options(
+        connection_type="s3",
+        connection_options=options,
+        format="xml",
+        format_options={"rowTag": "product"},
+    )
+    crawled = context.create_dynamic_frame.from_catalog(DATABASE, "products_xml")
+    return [found.toDF().schema.simpleString(), rows(found), rows(crawled) == rows(found)]
+
+
+@case
+def xml_without_a_tag() -> Any:
+    return context.create_dynamic_frame.from_options("s3", {"paths": [f"{ROOT}/xml"]}, "xml")
+
+
+@case
+def not_here_jdbc() -> Any:
+    return context.create_dynamic_frame.from_options("oracle", {"url": "jdbc:oracle:thin:@x"})
+
+
+@case
+def not_here_avro() -> Any:
+    return context.create_dynamic_frame.from_options("s3", {"paths": [ROOT]}, "avro")
 
 
 @case

@@ -11,6 +11,10 @@ from tests.unit.local_aws.jobs.whole_front import WholeFront
 
 SCRIPT = Path(__file__).with_name("library_script.py")
 JSON_SERDE = "org.openx.data.jsonserde.JsonSerDe"
+PRODUCTS = """<feed xmlns:p="urn:p">
+  <product p:id="1"><name>Mug &amp; cup</name><price cur="GBP">9.50</price><tag>a</tag></product>
+  <product id="2"><name/><price cur="GBP">10</price><tag>b</tag><tag>c</tag></product>
+</feed>"""
 CSV_SERDE = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
 
 
@@ -26,7 +30,8 @@ def table(
     storage = {
         "Columns": [{"Name": column, "Type": kind} for column, kind in columns.items()],
         "Location": f"s3://{lake.bucket}/{name}/",
-        "SerdeInfo": {"SerializationLibrary": serde, "Parameters": {"field.delim": ","}},
+        "SerdeInfo": {"Parameters": {"field.delim": ","}}
+        | ({"SerializationLibrary": serde} if serde else {}),
     }
     lake.glue.create_table(
         DatabaseName=lake.database,
@@ -77,7 +82,13 @@ def found(lake: WholeFront) -> dict[str, Any]:
     lake.put("tree/_hidden.json", '{"id": 5}')
     lake.put("broken/a.json", '{"id": 1}\n{"id": \n{"id": 3}\n')
     lake.put("lines/a.json", '[{"id": 1},\n {"id":\n 2}]')
-    job = lake.job("library", SCRIPT)
+    spelled = table(lake, "spelled", JSON_SERDE, {"userid": "bigint", "name": "string"}, {})
+    assert spelled["Location"].endswith("/spelled/")
+    lake.put("spelled/a.json", '{"userId": 1, "Name": "Ann"}\n{"userId": 2, "Name": null}\n')
+    table(lake, "products_xml", "", {}, {}, classification="xml", rowTag="product")
+    for folder in ("xml", "products_xml"):
+        lake.put(f"{folder}/a.xml", PRODUCTS)
+    job = lake.job("library", SCRIPT, DefaultArguments={"--enable-glue-datacatalog": "true"})
     run = lake.run(job, {"--BUCKET": lake.bucket, "--DATABASE": lake.database})
     assert run["JobRunState"] == "SUCCEEDED", run["log"]
     cases = {}
@@ -226,11 +237,40 @@ def test_a_script_of_glue_studio(found: dict[str, Any], lake: WholeFront) -> Non
     assert [key.rpartition(".snappy.")[2] for key in lake.keys("out/studio/")] == ["parquet"]
 
 
+def test_spark_sql_sees_the_catalog(found: dict[str, Any], lake: WholeFront) -> None:
+    chosen, joined, prices, spelled, view, partitions, tables, known = found["sql_catalog"]
+    assert chosen == [["2024-01-02", 20], ["2024-01-02", 21]]  # the third day is not registered
+    assert joined == [[10, 7], [11, 7], [20, 7], [21, 7]]
+    # what is no bigint is NULL, as in Hive; c is what another case added
+    assert prices == [["a", 1.5, 1], ["b", 2.0, None], ["c", 3.5, None]]
+    assert spelled == [[1, "Ann"], [2, None]]
+    assert view == [[4, 62]]
+    assert partitions == ["day=2024-01-01", "day=2024-01-02"]
+    assert {"sales_json", "elsewhere", "prices", "spelled", "products_xml"} <= set(tables)
+    assert known
+    assert "TABLE_OR_VIEW_NOT_FOUND" in found["sql_missing"]
+
+
+def test_xml(found: dict[str, Any]) -> None:
+    schema, products, same = found["xml_files"]
+    assert schema == (
+        "struct<_id:bigint,name:string,price:struct<_VALUE:double,_cur:string>,tag:string>"
+    )
+    assert products == [
+        [1, "Mug & cup", [9.5, "GBP"], "a"],
+        [2, "", [10.0, "GBP"], '["b","c"]'],  # a choice on AWS, a string here
+    ]
+    assert same
+    assert "rowTag" in found["xml_without_a_tag"]
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("not_here_jdbc", "the connection type 'mysql'"),
-        ("not_here_xml", "the format 'xml'"),
+        ("not_here_jdbc", "the connection type 'oracle'"),
+        ("not_here_avro", "the format 'avro'"),
+        ("not_here_sql", "spark.sql"),
+        ("not_here_save", "DataFrameWriter.saveAsTable"),
         ("not_here_option", "the connection option 'boundedFiles'"),
         ("not_here_method", "DynamicFrame.pivot"),
     ],
