@@ -91,7 +91,7 @@ class LakeFolder:
         return sorted(path.name for path in silver.glob("clean_*")) if silver.exists() else []
 
     def content(self, release: str = RELEASE, token: str = TOKEN) -> dict[str, list[str]]:
-        """Hashes of the Parquet files by table and partition; their names are random."""
+        """Hashes of the Parquet files by table and partition."""
         hashes: dict[str, list[str]] = {}
         for table in (*FIXED_TABLES, *self.clean_tables()):
             folder = self.folder(table, release, token)
