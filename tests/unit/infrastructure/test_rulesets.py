@@ -11,7 +11,8 @@ from include.lake.contracts import load_lake
 from include.lake.dqdl import rulesets
 from include.lake.marts import Mart, MartCheck, load_marts
 
-LAKE = load_lake()
+# not the database that another test of this catalog deploys
+LAKE = replace(load_lake(), gold_database="gold_of_rulesets")
 STACK = "retail-lake-dev"
 OTHER = "retail-lake-dev-2-daily_sales_fail"
 
