@@ -349,6 +349,22 @@ def sql_catalog() -> Any:
 
 
 @case
+def sql_sees_what_was_written() -> Any:
+    """Nothing of the catalog is kept from statement to statement."""
+    counts = []
+    for key in ("a", "b"):
+        sink = context.getSink(
+            "s3", path=f"{ROOT}/out/grown", enableUpdateCatalog=True, partitionKeys=["k"]
+        )
+        sink.setFormat("parquet")
+        sink.setCatalogInfo(catalogDatabase=DATABASE, catalogTableName="grown")
+        new = spark.createDataFrame([(9, key)], "id int, k string")
+        sink.writeFrame(DynamicFrame.fromDF(new, context, "new"))
+        counts += rows(spark.sql(f"SELECT count(*), max(k) FROM {DATABASE}.grown"))
+    return counts
+
+
+@case
 def sql_missing() -> Any:
     return spark.sql(f"SELECT * FROM {DATABASE}.nothing")
 

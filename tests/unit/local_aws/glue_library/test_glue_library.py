@@ -248,6 +248,7 @@ def test_spark_sql_sees_the_catalog(found: dict[str, Any], lake: WholeFront) -> 
     assert partitions == ["day=2024-01-01", "day=2024-01-02"]
     assert {"sales_json", "elsewhere", "prices", "spelled", "products_xml"} <= set(tables)
     assert known
+    assert found["sql_sees_what_was_written"] == [[1, "a"], [2, "b"]]
     assert "TABLE_OR_VIEW_NOT_FOUND" in found["sql_missing"]
 
 
