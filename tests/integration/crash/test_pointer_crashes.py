@@ -22,7 +22,7 @@ def test_a_rollback_that_is_killed_is_completed_by_the_next_attempt(
         publications.build(content).complete("publish")
         states.append((Published.now(), reader.poll().seen))
     (earlier, seen), (current, _) = states
-    run = Run(worker, "retail_rollback", f"rollback {len(sides)}")
+    run = Run(worker, "retail_rollback", f"rollback {len(sides)}", {"version": "previous"})
 
     def one_of_the_two() -> None:
         assert Published.now() in (earlier, current)

@@ -87,7 +87,7 @@ def test_a_rollback_and_a_publication_at_once_give_one_of_the_two_states(
 ) -> None:
     for content in (0, 1):
         publications.build(content).complete("publish")
-    back = Run(worker, "retail_rollback", f"rollback {time.monotonic_ns()}")
+    back = Run(worker, "retail_rollback", "rollback at once", {"version": "previous"})
     *choose, move = worker.tasks["retail_rollback"]
     for task in choose:
         back.complete(task)
