@@ -181,7 +181,7 @@ def offered(listed: Sequence[Mapping[str, Any]]) -> str:
     """The versions as a table in Markdown."""
     lines = [
         ("version", "readers saw it since", "days changed", "tables", "rows of sales", "run"),
-        ("---:", "---", "---", "---", "---:", "---"),
+        ("---:", "---", "---", "---:", "---:", "---"),
     ]
     for one in listed:
         since = datetime.fromisoformat(one["since"]).astimezone(UTC)
@@ -191,9 +191,9 @@ def offered(listed: Sequence[Mapping[str, Any]]) -> str:
                 f"**{one['version']}, shown now**" if one["current"] else one["version"],
                 f"{since:%Y-%m-%d %H:%M:%S} UTC",
                 days,
-                ", ".join(f"`{table}`" for table in one.get("changed", ())),
+                str(len(one.get("changed", ()))),
                 f"{int(one['rows']):,}" if one["rows"] else "",
-                f"`{one['run']}`" if one["run"] else "",
+                one["run"],
             )
         )
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -22,18 +22,19 @@ def body(changes: Sequence[Mapping[str, Any]], release: str, *parts: str | None)
     changed = [one for one in changes if one["changed"]]
     same = len(changes) - len(changed)
     text = [
-        f"Release `{release}` is built and checked; readers see nothing of it yet. **Approve** "
+        f"Release {release} is built and checked; readers see nothing of it yet. **Approve** "
         "publishes all of it at once, **Reject** leaves everything as it is.",
         *(part for part in parts if part),
     ]
+    if len({one[DAY] for one in changed}) > 1:
+        text.append("By mart:\n\n" + _table(("mart", "days"), _by_mart(changed)))
     if changed:
-        text.append("What changes, by mart:\n\n" + _table(("mart", "days"), _by_mart(changed)))
         text.append(
             "By mart and business day:\n\n"
             + _table(("mart", "business day"), ((one["mart"], one[DAY], one) for one in changed))
         )
     if len(changed) > SHOWN:
-        text.append(f"… and {len(changed) - SHOWN} more; the marts' sums above count all.")
+        text.append(f"… and {len(changed) - SHOWN} more; the sums by mart count all.")
     if same or not changed:
         text.append(f"As published: {same} days of marts, of {len(changes)}.")
     return "\n\n".join(text)
@@ -67,7 +68,7 @@ def _table(names: Sequence[str], lines: Iterable[tuple[Any, Any, Mapping[str, An
             difference = f"{(after or ZERO) - (before or ZERO):+,.2f}"
         rows.append(
             (
-                f"`{first}`",
+                str(first),
                 str(second),
                 _moved(one["old_rows"], one["new_rows"], "{:,}"),
                 _moved(before, after, "{:,.2f}"),

@@ -63,7 +63,7 @@ def test_approved_is_published(lake: Lake, published: None, alert_queue: str) ->
     with unchanged(lake):
         shown = review.wait()
     assert shown["subject"] == f"Publish {DAY}?"
-    assert f"| `daily_sales` | {DAY} | 1 | 40.00 → 50.00 | +10.00 | 1 |" in shown["body"]
+    assert f"| daily_sales | {DAY} | 1 | 40.00 → 50.00 | +10.00 | 1 |" in shown["body"]
     assert turn_is_free(lake), "other runs go on meanwhile"
     (notice,) = [each for each in lake.alerts(alert_queue) if each.get("notice")]
     assert notice["url"].endswith("/tasks/review/required_actions?map_index=-1")

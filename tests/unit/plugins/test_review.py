@@ -123,7 +123,7 @@ def test_shows_what_would_change_and_gives_the_turn_back(reviews: Reviews, clien
     reviews.ask()
     (asked,) = reviews.asked
     assert asked["subject"] == f"Publish {DAY}?"
-    assert f"| `daily_sales` | {DAY} | 2 | 80.10 → 85.20 | +5.10 | 1 |" in asked["body"]
+    assert f"| daily_sales | {DAY} | 2 | 80.10 → 85.20 | +5.10 | 1 |" in asked["body"]
     assert "Cost so far 2.10 USD, budget 25.00 USD" in asked["body"]
     assert asked["options"] == ["Approve", "Reject"]
     assert asked["defaults"] == ["Reject"], "nobody's answer is no"
