@@ -9,13 +9,12 @@ from include.lake.marts import load_marts
 def create(database: duckdb.DuckDBPyConnection) -> None:
     """Creates them, with the lake's types and names, and what DuckDB calls otherwise."""
     database.execute(
-        "CREATE SCHEMA retail_silver; CREATE SCHEMA retail_gold; CREATE SCHEMA retail_ops;"
+        "CREATE SCHEMA retail_silver; CREATE SCHEMA retail_gold;"
         "CREATE MACRO regexp_like(text, pattern) AS regexp_matches(text, pattern)"
     )
     tables = {
         "retail_silver.sales": {**SALES_COLUMNS, "sale_date": "date"},
         "retail_silver.products": {"product_id": "string"},
-        "retail_ops.published": {"table_name": "string", "sale_date": "string"},
         **{
             f"retail_gold.{mart.name}": {column.name: column.type for column in mart.columns}
             for mart in load_marts()
