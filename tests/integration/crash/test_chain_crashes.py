@@ -98,7 +98,7 @@ def kills(request: pytest.FixtureRequest, day: Day) -> Mapping[str, Callable[[Ru
     return {task: partial(day.kill, task, ["after"], WRITES) for task in firsts.values()}
 
 
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(4 * 3600)
 def test_a_day_whose_tasks_are_all_killed_is_the_undisturbed_day(
     day: Day, kills: Mapping[str, Callable[[Run], int]], request: pytest.FixtureRequest
 ) -> None:

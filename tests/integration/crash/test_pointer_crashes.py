@@ -12,7 +12,7 @@ from tests.integration.crash.tasks import WRITES, Run, Worker
 EVERY_CALL = pytest.param(("before", "after"), "", marks=pytest.mark.slow)
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(4 * 3600)
 @pytest.mark.parametrize(("sides", "only"), [(("after",), WRITES), EVERY_CALL])
 def test_a_rollback_that_is_killed_is_completed_by_the_next_attempt(
     publications: Publications, worker: Worker, reader: Reader, sides: Any, only: str
@@ -33,7 +33,7 @@ def test_a_rollback_that_is_killed_is_completed_by_the_next_attempt(
     assert reader.poll().seen == seen
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(4 * 3600)
 @pytest.mark.parametrize("most", [6, pytest.param(None, marks=pytest.mark.slow)])
 def test_housekeeping_that_is_killed_takes_nothing_that_is_seen_and_leaves_nothing_else(
     publications: Publications, worker: Worker, reader: Reader, most: int | None

@@ -164,7 +164,7 @@ def test_readers_see_whole_states_while_publishers_are_killed(matrix: Matrix) ->
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(4 * 3600)
 def test_200_publications_with_a_kill_at_every_fail_point(matrix: Matrix) -> None:
     assert len(matrix.fail_points) <= PUBLICATIONS * 3 // 4, "raise PUBLICATIONS"
     publish_many(matrix, PUBLICATIONS, seed=2)
