@@ -16,7 +16,6 @@ says, so does the local AWS, and the corrected form is run beside it. What is wr
 
 import json
 import re
-import shutil
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -28,8 +27,6 @@ import pytest
 from tests.unit.local_aws.jobs.whole_front import WholeFront, whole_front
 from tests.unit.local_aws.walk_through.walking import Shell, under
 
-CLI = shutil.which("aws")
-pytestmark = pytest.mark.skipif(CLI is None, reason="the AWS CLI is not on the path")
 DATABASE, JOB, GROUP = "sales_analytics", "sales-etl-job", "analytics-workgroup"
 Row = dict[str, Any]
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 TEXT = Path(__file__).with_name("walk_through.txt")
+# this environment's own AWS CLI first
+PATH = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
 HEADING = re.compile(r"^(#{2,3}) (.+)$")
 # What stands for time to wait. The text waits for crawlers by sleeping a minute; here the wait
 # ends with what is waited for.
@@ -78,7 +80,7 @@ class Shell:
         self._bash = subprocess.Popen(
             ["bash", "--norc", "--noprofile"],
             cwd=self.folder,
-            env={"PATH": os.environ["PATH"], "WALK_PYTHON": sys.executable, **self.variables},
+            env={"PATH": PATH, "WALK_PYTHON": sys.executable, **self.variables},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
