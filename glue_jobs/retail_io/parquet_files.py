@@ -138,8 +138,11 @@ class _TableWriter:
         self._end_partition()
 
     def _renamed(self, rows: pa.RecordBatch) -> pa.RecordBatch:
-        """The table's columns. Any may hold nulls: what Spark knows of that depends on the run's
-        other inputs, and the bytes of a file must not."""
+        """The table's columns.
+
+        Any may hold nulls: what Spark knows of that depends on the run's other inputs, and the
+        bytes of a file must not.
+        """
         chosen = rows.select(list(self._target.columns.values()))
         types = zip(self._target.columns, chosen.schema.types, strict=True)
         return pa.RecordBatch.from_arrays(chosen.columns, schema=pa.schema(list(types)))
