@@ -1,4 +1,4 @@
-"""Airflow's UI as its users have it: a real browser runs days and reads their report.
+"""Airflow's UI as its users have it: a real browser runs days, reads, reviews and takes back.
 
 With SCREENSHOTS=docs/images in the environment the README's pictures are taken on the way.
 """
@@ -20,14 +20,16 @@ import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from include.laptop import demo, tills
+from include.laptop.runs import Runs
 from tests.e2e.conftest import ROOT, RUN_SECONDS, Lake
+from tests.e2e.test_3_failures import order
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"none of {', '.join(BROWSERS)} is here")
 
 FIRST, SECOND = date(2024, 5, 17), date(2024, 5, 18)
-DAILY = "retail_sales_daily"
+DAILY, ROLLBACK = "retail_sales_daily", "retail_rollback"
 PATIENCE = 60_000  # ms
 
 
@@ -183,3 +185,38 @@ def test_a_backfill_is_made_in_the_dialog(
     for day, channel, revenue in found:
         published.setdefault(str(day), {})[str(channel)] = Decimal(str(revenue))
     assert published == truth
+
+
+def test_a_correction_is_approved_and_taken_back(person: Person, first_run: str) -> None:
+    before = person.revenue(FIRST)
+    person.lake.s3.put_object(
+        Bucket=person.lake.outputs["LakeBucket"],
+        Key=f"bronze/ecommerce_orders/ingest_date={FIRST}/forgotten.jsonl",
+        Body=json.dumps(order(99_000_001, FIRST)).encode(),
+    )
+    dialog = person.open_form(DAILY)
+    dialog.locator("#element_from_date").fill(str(FIRST))
+    switch = dialog.locator("input[name=element_review]")
+    switch.locator("..").click()  # the box itself is out of sight
+    expect(switch).to_be_checked()
+    run = person.trigger(dialog)
+    deadline = time.monotonic() + RUN_SECONDS
+    while person.lake.runs.tasks(run)["review"] != "deferred":
+        assert person.lake.runs.state(run) in ("queued", "running"), person.lake.runs.tasks(run)
+        assert time.monotonic() < deadline, person.lake.runs.tasks(run)
+        time.sleep(0.5)
+    person.open(f"{DAILY}/runs/{run}/tasks/review/required_actions")
+    expect(person.page.get_by_text(f"Publish {FIRST}?").first).to_be_visible()
+    expect(person.page.get_by_text("Cost so far").first).to_be_visible()
+    expect(person.page.get_by_text("+20.00").first).to_be_visible()
+    person.shoot("review")
+    assert person.revenue(FIRST) == before
+    person.page.get_by_role("button", name="Approve").click()
+    person.lake.runs.succeed(run, RUN_SECONDS)
+    assert person.revenue(FIRST) == before + 20
+
+    dialog = person.open_form(ROLLBACK)
+    dialog.locator("#element_version").fill("previous")
+    back = person.trigger(dialog)
+    Runs(person.airflow, ROLLBACK).succeed(back, RUN_SECONDS)
+    assert person.revenue(FIRST) == before
