@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from retail_lake.hooks.documents import DocumentsHook
 from retail_lake.hooks.lease import Lease
-from retail_lake.hooks.retries import ADAPTIVE_RETRIES
+from retail_lake.hooks.retries import NOTICE_RETRIES
 from retail_lake.hooks.run_costs import RunCosts
 from retail_lake.notifications.failure_alert import SUBJECT_LENGTH
 from retail_lake.operators.restatements import changes_address
@@ -115,7 +115,7 @@ class ReviewOperator(ApprovalOperator):
             "run_id": context["ti"].run_id,
             "url": self.generate_link_to_ui_from_context(context=context),
         }
-        hook = AwsBaseHook(aws_conn_id=self.aws_conn_id, client_type="sns", config=ADAPTIVE_RETRIES)
+        hook = AwsBaseHook(aws_conn_id=self.aws_conn_id, client_type="sns", config=NOTICE_RETRIES)
         client: Any = hook.get_conn()
         try:
             client.publish(
