@@ -222,7 +222,7 @@ def test_queries_that_are_waited_for(lake: WholeFront, sales: str) -> None:
 def test_the_catalog(lake: WholeFront, sales: str) -> None:
     catalog, database, other = awswrangler.catalog, lake.database, f"other_{sales}"
     catalog.create_database(other, description="another")
-    assert other in set(catalog.databases()["Database"])
+    assert other in set(catalog.databases(limit=10_000)["Database"])
     assert catalog.get_table_types(database, sales)["price"] == "decimal(18,2)"
     assert catalog.get_table_location(database, sales) == f"s3://{lake.bucket}/{sales}/"
     location = f"s3://{lake.bucket}/{sales}/day=2025-01-01/"
@@ -243,7 +243,7 @@ def test_the_catalog(lake: WholeFront, sales: str) -> None:
     assert catalog.does_table_exist(other, "lines")
     assert catalog.delete_table_if_exists(other, "lines")
     catalog.delete_database(other)
-    assert other not in set(catalog.databases()["Database"])
+    assert other not in set(catalog.databases(limit=10_000)["Database"])
 
 
 def test_text_tables_and_projected_partitions(lake: WholeFront, unique: str) -> None:
