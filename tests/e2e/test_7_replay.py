@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Lake
-from tests.e2e.test_9_new_source import copied, deploy
+from tests.e2e.test_13_new_source import copied, deploy
 
 DAYS = (date(2024, 6, 18), date(2024, 6, 20))
 HEADER = "Vendor;Doc No;Doc Type;Doc Date;Article No;Article;Group;Qty;Price;Amount;Region\n"
