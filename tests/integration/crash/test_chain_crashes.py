@@ -24,6 +24,7 @@ from include.laptop.stack import Laptop
 from retail_lake.hooks.documents import DocumentsHook
 from tests.integration.crash.tasks import ROOT, WRITES, Run, Worker
 
+pytestmark = pytest.mark.slow  # minutes each: `make test-crash`
 DAY = date(2024, 8, 6)
 DAILY = "retail_sales_daily"
 PARAMS = {"from_date": str(DAY), "to_date": str(DAY)}

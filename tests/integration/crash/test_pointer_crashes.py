@@ -9,6 +9,7 @@ from tests.integration.crash.publications import Publications, hashes
 from tests.integration.crash.reader import Reader
 from tests.integration.crash.tasks import WRITES, Run, Worker
 
+pytestmark = pytest.mark.slow  # minutes each: `make test-crash`
 EVERY_CALL = pytest.param(("before", "after"), "", marks=pytest.mark.slow)
 
 
