@@ -61,10 +61,9 @@ def written(rows: DataFrame, targets: Mapping[str, Target]) -> DataFrame:
         the columns of ``COUNTED`` and rows, not summed over tasks.
     """
     kinds = ", ".join(f"{name} {kind}" for name, kind in COUNTED.items())
-    names = sorted(targets)
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return _write(batches, {name: targets[name] for name in names})
+        return _write(batches, targets)
 
     return rows.mapInArrow(write, f"{kinds}, rows bigint")
 

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import awswrangler
+import pandas  # noqa: ICN001 - written out, as everywhere here
 import pytest
 
 from tests.unit.local_aws.jobs.whole_front import WholeFront, whole_front
-
-awswrangler = pytest.importorskip("awswrangler")
-pandas = pytest.importorskip("pandas")
 
 DAYS = [dt.date(2024, 1, day) for day in (1, 1, 2, 3)]
 PRICES = [Decimal("1.10"), Decimal("22.20"), Decimal("3.30"), None]
