@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import awswrangler
-import pandas  # noqa: ICN001 - written out, as everywhere here
+import pandas as pd
 import pytest
 
 from tests.unit.local_aws.jobs.whole_front import WholeFront, whole_front
@@ -57,7 +57,7 @@ def sales(lake: WholeFront, unique: str) -> str:
 
 
 def write(lake: WholeFront, table: str, columns: dict[str, list[Any]], mode: str) -> None:
-    frame = pandas.DataFrame(columns)
+    frame = pd.DataFrame(columns)
     if "paid" in columns:
         frame["paid"] = frame["paid"].astype("boolean")
     awswrangler.s3.to_parquet(
@@ -246,7 +246,7 @@ def test_the_catalog(lake: WholeFront, sales: str) -> None:
 
 
 def test_text_tables_and_projected_partitions(lake: WholeFront, unique: str) -> None:
-    frame = pandas.DataFrame({"id": [1, 2, 3], "word": ["a,b", "c\\d", "e"], "day": DAYS[:3]})
+    frame = pd.DataFrame({"id": [1, 2, 3], "word": ["a,b", "c\\d", "e"], "day": DAYS[:3]})
     writers = {"csv": awswrangler.s3.to_csv, "json": awswrangler.s3.to_json}
     options: dict[str, dict[str, Any]] = {
         "csv": {"index": False, "quoting": 3, "escapechar": "\\"},
