@@ -110,8 +110,8 @@ def ours(rows: int) -> tuple[float, int]:
     import boto3
     from pyarrow import csv, parquet  # noqa: F401 - before the clock starts
 
-    from retail_lake.hooks.finished_extract import BusinessDay
-    from retail_lake.hooks.multipart import MultipartObject
+    from retail_extract.business_day import BusinessDay
+    from retail_extract.multipart import MultipartObject
     from retail_lake.hooks.retries import ADAPTIVE_RETRIES
     from retail_lake.operators.extract import DatabaseToS3ParquetOperator
 

@@ -34,8 +34,12 @@ print(json.dumps({
 }))
 """
 IMPORT_PLUGINS = """
-import importlib, json, pkgutil, retail_lake
-names = [m.name for m in pkgutil.walk_packages(retail_lake.__path__, "retail_lake.")]
+import importlib, json, pkgutil, retail_extract, retail_lake
+names = [
+    module.name
+    for package in (retail_extract, retail_lake)
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+]
 for name in names:
     importlib.import_module(name)
 print(json.dumps(names))
@@ -119,6 +123,7 @@ def test_plugins_import_without_the_dags_folder(mwaa_python: Path, airflow_home:
     )
     assert any(name.startswith("retail_lake.triggers") for name in names)
     assert any(name.startswith("retail_lake.operators") for name in names)
+    assert "retail_extract.table_to_parquet" in names
 
 
 def test_preflight_passes(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """What the extracts of every kind of source have in common: days in, one finished file per day."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, ClassVar
@@ -10,23 +9,17 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow.sdk.log import mask_secret
-from botocore.exceptions import ClientError
 
+from retail_extract.business_day import BusinessDay
+from retail_extract.credentials import read_secret
+from retail_extract.errors import ExtractError, RefusedError
+from retail_extract.finished import ExtractLayout, FinishedExtract
+from retail_extract.multipart import MultipartObject
 from retail_lake import lineage
 from retail_lake.attempts import attempt_token
-from retail_lake.hooks.catalog import CatalogHook, error_code
+from retail_lake.hooks.catalog import CatalogHook
 from retail_lake.hooks.documents import DocumentsHook
-from retail_lake.hooks.finished_extract import BusinessDay, ExtractLayout, FinishedExtract
-from retail_lake.hooks.multipart import MultipartObject
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
-
-# What Secrets Manager refuses for good: no such secret, no permission to it or to its key, deleted.
-REFUSED = (
-    "AccessDeniedException",
-    "DecryptionFailure",
-    "InvalidRequestException",
-    "ResourceNotFoundException",
-)
 
 
 class DailyExtractOperator(AwsBaseOperator[DocumentsHook]):
@@ -77,11 +70,20 @@ class DailyExtractOperator(AwsBaseOperator[DocumentsHook]):
 
         Returns:
             The manifests: dicts of day, file (key), rows, bytes, sha256.
+
+        Raises:
+            AirflowFailException: no other attempt would succeed either.
+            AirflowException: the extract failed and left nothing.
         """
-        secret = self.secret()
-        days = map(date.fromisoformat, self.days)
-        manifests = [self._extract(day, secret, context) for day in days]
-        self.extracted_from = self.source(secret)
+        try:
+            secret = self.secret()
+            days = map(date.fromisoformat, self.days)
+            manifests = [self._extract(day, secret, context) for day in days]
+            self.extracted_from = self.source(secret)
+        except RefusedError as error:
+            raise AirflowFailException(str(error)) from error
+        except ExtractError as error:
+            raise AirflowException(str(error)) from error
         return manifests
 
     def _extract(self, day: date, secret: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -89,7 +91,9 @@ class DailyExtractOperator(AwsBaseOperator[DocumentsHook]):
         interval = BusinessDay.of(day, ZoneInfo(self.time_zone))
         self.log.info("%s: [%s, %s)", self.dataset, interval.start, interval.end)
         token = attempt_token(ti, ti.try_number, day.isoformat())[:16]
-        finished = FinishedExtract(self.hook, self.bucket, self.layout, self.dataset, self.suffix)
+        finished = FinishedExtract(
+            self.hook.client, self.bucket, self.layout, self.dataset, self.suffix
+        )
         session = f"{ti.dag_id}.{ti.task_id}"
         facts = finished.write(
             interval, token, lambda target: self.fill(target, interval, secret, session)
@@ -140,22 +144,4 @@ class DailyExtractOperator(AwsBaseOperator[DocumentsHook]):
         hook = AwsBaseHook(
             aws_conn_id=self.aws_conn_id, client_type="secretsmanager", config=ADAPTIVE_RETRIES
         )
-        client: Any = hook.get_conn()
-        try:
-            text = client.get_secret_value(SecretId=self.secret_id)["SecretString"]
-        except ClientError as error:
-            if error_code(error) not in REFUSED:
-                raise
-            raise AirflowFailException(
-                f"secret {self.secret_id}: {error}: create it, or allow this role to read it"
-            ) from None
-        mask_secret(text)
-        try:
-            secret = json.loads(text)
-        except ValueError:
-            raise AirflowException(f"secret {self.secret_id} is not JSON: store it anew") from None
-        if not isinstance(secret, dict):
-            raise AirflowException(f"secret {self.secret_id} is not a JSON object: store it anew")
-        for name in self.secret_values:
-            mask_secret(secret.get(name))
-        return secret
+        return read_secret(hook.get_conn(), self.secret_id, self.secret_values, mask_secret)

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowException
-
-from retail_lake.hooks.finished_extract import BusinessDay
-from retail_lake.hooks.multipart import MultipartObject
-from retail_lake.hooks.snapshot import dataset_name, open_snapshot
-from retail_lake.hooks.table_extract import Extract
+from retail_extract.business_day import BusinessDay
+from retail_extract.multipart import MultipartObject
+from retail_extract.snapshot import dataset_name
+from retail_extract.table import Extract
+from retail_extract.table_to_parquet import write_rows
 from retail_lake.operators.daily_extract import DailyExtractOperator
 
 
@@ -40,26 +39,9 @@ class DatabaseToS3ParquetOperator(DailyExtractOperator):
         self, target: MultipartObject, day: BusinessDay, secret: dict[str, Any], session: str
     ) -> Mapping[str, Any]:
         """Write the rows; see `DailyExtractOperator.fill`."""
-        from retail_lake.hooks.parquet import write_parquet
-
-        snapshot = open_snapshot(secret, self.secret_id, session)
-        try:
-            snapshot.require_types(self.extract)
-            first = self.extract.first_instant(day.start)
-            with snapshot.stream(self.extract, first, day.end) as stream:
-                rows = write_parquet(stream.batches, target, self.extract.columns, self._progress)
-        finally:
-            snapshot.close()
-        if rows != stream.rows:
-            raise AirflowException(
-                f"{self.extract.name} on {day.day}: the database sent {stream.rows} rows, "
-                f"{rows} were written"
-            )
-        return {
-            "rows": rows,
-            "snapshot": snapshot.identity,
-            "from": first.isoformat() if first else None,
-        }
+        return write_rows(
+            target, day, self.extract, secret, self.secret_id, session, self._progress
+        )
 
     def _progress(self, rows: int) -> None:
         self.log.info("%s: %s rows written", self.extract.name, rows)

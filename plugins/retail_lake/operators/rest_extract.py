@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 from airflow.sdk.exceptions import AirflowException
 
+from retail_extract.business_day import BusinessDay
+from retail_extract.multipart import MultipartObject
 from retail_lake.hooks import json_lines
-from retail_lake.hooks.finished_extract import BusinessDay
-from retail_lake.hooks.multipart import MultipartObject
 from retail_lake.hooks.rest_pages import Page, Patience, RestPages
 from retail_lake.operators.daily_extract import DailyExtractOperator
 

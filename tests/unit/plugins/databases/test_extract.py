@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 from airflow.sdk.exceptions import AirflowException
 
-from retail_lake.hooks import multipart, mysql, parquet, postgres
-from retail_lake.hooks.finished_extract import BusinessDay
+from retail_extract import multipart, mysql, parquet, postgres
+from retail_extract.business_day import BusinessDay
 from tests.unit.plugins.databases.tills import (
     COLUMNS,
     EXTRACT,

@@ -11,8 +11,8 @@ import duckdb
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from retail_lake.hooks import multipart, parquet, postgres
-from retail_lake.operators import extract as module
+from retail_extract import multipart, parquet, postgres
+from retail_extract import table_to_parquet as module
 from tests.unit.plugins.conftest import connect as connect_postgres
 from tests.unit.plugins.databases import mariadb as server
 from tests.unit.plugins.databases.movement import Witness, Writer

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException
 
-from retail_lake.hooks.snapshot import open_snapshot
-from retail_lake.hooks.table_extract import Extract, ExtractColumn
+from retail_extract.errors import RefusedError
+from retail_extract.snapshot import open_snapshot
+from retail_extract.table import Extract, ExtractColumn
 from tests.unit.plugins.databases.certificates import Authority
 from tests.unit.plugins.databases.tills import EXTRACT, Tills, keys, make_operator, read
 
@@ -200,7 +201,7 @@ def test_a_secret_that_says_too_little_fails_once(change: dict[str, Any], messag
     secret = {
         "host": "db", "port": 1, "dbname": "d", "username": "u", "password": "p", **change
     }  # fmt: skip
-    with pytest.raises(AirflowFailException, match=message):
+    with pytest.raises(RefusedError, match=message):
         open_snapshot(secret, "tills", "test")
 
 

@@ -14,8 +14,8 @@ import pymysql
 import pytest
 from airflow.sdk.exceptions import AirflowException
 
-from retail_lake.hooks.snapshot import open_snapshot
-from retail_lake.hooks.table_extract import Extract, ExtractColumn
+from retail_extract.snapshot import open_snapshot
+from retail_extract.table import Extract, ExtractColumn
 from tests.unit.plugins.databases.certificates import Authority
 from tests.unit.plugins.databases.tills import COLUMNS, Tills, keys, make_operator, read
 

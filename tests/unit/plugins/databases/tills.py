@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet as pq
 
-from retail_lake.hooks.table_extract import Extract, ExtractColumn
+from retail_extract.table import Extract, ExtractColumn
 from retail_lake.operators.extract import DatabaseToS3ParquetOperator
 
 COLUMNS = (

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from retail_lake.hooks import multipart
+from retail_extract import multipart
 from retail_lake.operators import daily_extract
 from tests.unit.plugins.rest.conftest import DAY, QUICK, TOKEN, Api, sale
 

@@ -8,10 +8,9 @@ from queue import Full, Queue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowException
-
-from retail_lake.hooks.credentials import RefusedCredentials, authorities_file
-from retail_lake.hooks.table_extract import Extract
+from retail_extract.credentials import RefusedCredentials, authorities_file
+from retail_extract.errors import ExtractError
+from retail_extract.table import Extract
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -100,7 +99,7 @@ class PostgresSnapshot:
             )
             actual = {name: (oid, text) for name, oid, text in cursor.fetchall()}
         if not actual:
-            raise AirflowException(f"table {extract.name} is not in the database")
+            raise ExtractError(f"table {extract.name} is not in the database")
         wrong = [
             f"{column.name} is missing"
             if column.name not in actual
@@ -109,7 +108,7 @@ class PostgresSnapshot:
             if actual.get(column.name, (None,))[0] not in TYPE_OIDS[column.type]
         ]
         if wrong:
-            raise AirflowException(f"{extract.name} has drifted from its contract: {wrong}")
+            raise ExtractError(f"{extract.name} has drifted from its contract: {wrong}")
 
     @contextmanager
     def stream(
@@ -151,13 +150,13 @@ class CsvStream:
     @property
     def batches(self) -> "Iterator[pa.RecordBatch]":
         """The rows, a batch per block."""
-        from retail_lake.hooks.parquet import batches_of_csv
+        from retail_extract.parquet import batches_of_csv
 
         while (block := self._blocks.get()) is not None:
             yield from batches_of_csv(block, self._extract.columns)
         self._read = True
         if self._error is not None:
-            raise AirflowException(
+            raise ExtractError(
                 f"COPY of {self._extract.name} failed: {self._error}"
             ) from self._error
 

@@ -1,13 +1,13 @@
 """How an extract's bytes become a file of bronze: whole, named by their digest, manifest last."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo
 
-from retail_lake.hooks.documents import DocumentsHook
-from retail_lake.hooks.multipart import MultipartObject, copy_within
+from retail_extract.business_day import BusinessDay
+from retail_extract.multipart import MultipartObject, copy_within
 
 
 class ExtractLayout(Protocol):
@@ -27,34 +27,18 @@ class ExtractLayout(Protocol):
 
 
 @dataclass(frozen=True)
-class BusinessDay:
-    """One calendar day of a zone: the half-open interval [`start`, `end`) in UTC."""
-
-    day: date
-    start: datetime
-    end: datetime
-
-    @classmethod
-    def of(cls, day: date, zone: ZoneInfo) -> "BusinessDay":
-        """Return the day's interval: 23, 24 or 25 hours; every instant is in exactly one day."""
-        first = datetime.combine(day, time.min, zone).astimezone(UTC)
-        after = datetime.combine(day + timedelta(days=1), time.min, zone).astimezone(UTC)
-        return cls(day, first, after)
-
-
-@dataclass(frozen=True)
 class FinishedExtract:
     """Writes extracts of one dataset so that readers of manifests see a whole one or none.
 
     Attributes:
-        hook: of the lake's S3.
+        client: a boto3 S3 client.
         bucket: the lake's bucket.
         layout: where an extract lies in it: in flight, finished, and its manifest.
         dataset: the dataset.
         suffix: of the files, e.g. `jsonl`.
     """
 
-    hook: DocumentsHook
+    client: Any
     bucket: str
     layout: ExtractLayout
     dataset: str
@@ -80,7 +64,7 @@ class FinishedExtract:
         Returns:
             day, file (key), rows, bytes, sha256.
         """
-        client = self.hook.client
+        client = self.client
         staging = self.layout.extract_staging_key(token)
         target = MultipartObject(client, self.bucket, staging)
         try:
@@ -96,16 +80,18 @@ class FinishedExtract:
         finally:
             client.delete_object(Bucket=self.bucket, Key=staging)
         facts = {"rows": told["rows"], "bytes": target.bytes, "sha256": target.sha256}
-        manifest = self.layout.extract_manifest_key(self.dataset, day.day, sha16)
-        self.hook.write_document(
-            f"s3://{self.bucket}/{manifest}",
-            {
-                "from": day.start.isoformat(),
-                "to": day.end.isoformat(),
-                **told,
-                **facts,
-                "file": file.rpartition("/")[2],
-                "extracted_at": datetime.now(UTC).isoformat(),
-            },
+        document = {
+            "from": day.start.isoformat(),
+            "to": day.end.isoformat(),
+            **told,
+            **facts,
+            "file": file.rpartition("/")[2],
+            "extracted_at": datetime.now(UTC).isoformat(),
+        }
+        client.put_object(
+            Bucket=self.bucket,
+            Key=self.layout.extract_manifest_key(self.dataset, day.day, sha16),
+            Body=json.dumps(document, sort_keys=True).encode(),
+            ContentType="application/json",
         )
         return {"day": day.day.isoformat(), "file": file, **facts}

@@ -131,7 +131,7 @@ class Snapshot(Protocol):
         """Check the columns of the database against the declared ones.
 
         Raises:
-            AirflowException: naming the columns that are missing or of another type.
+            ExtractError: naming the columns that are missing or of another type.
         """
 
     def stream(
@@ -143,7 +143,7 @@ class Snapshot(Protocol):
         every extract, at the end, where a check sees it. Leaving the block early ends the query.
 
         Raises:
-            AirflowException: when leaving the block, if the database failed in the middle: the
+            ExtractError: when leaving the block, if the database failed in the middle: the
                 end of the stream was then no end of the data.
         """
 

@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from airflow.sdk.exceptions import AirflowException
-
-from retail_lake.hooks.credentials import RefusedCredentials, authorities_file
-from retail_lake.hooks.table_extract import Extract, ExtractColumn
+from retail_extract.credentials import RefusedCredentials, authorities_file
+from retail_extract.errors import ExtractError
+from retail_extract.table import Extract, ExtractColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -95,7 +94,7 @@ class MySqlSnapshot:
         """Check the columns and the table's storage against the declared ones."""
         actual = self._columns(extract)
         if not actual:
-            raise AirflowException(f"table {extract.name} is not in the database")
+            raise ExtractError(f"table {extract.name} is not in the database")
         wrong = [
             f"{column.name} is missing"
             if column.name not in actual
@@ -104,14 +103,14 @@ class MySqlSnapshot:
             if column.name not in actual or not actual[column.name].names & DATA_TYPES[column.type]
         ]
         if wrong:
-            raise AirflowException(f"{extract.name} has drifted from its contract: {wrong}")
+            raise ExtractError(f"{extract.name} has drifted from its contract: {wrong}")
         storage = self._execute(
             "SELECT COALESCE(engine, table_type) FROM information_schema.tables "
             "WHERE table_schema = %s AND table_name = %s",
             (extract.schema or self.database, extract.table),
         )
         if storage != [("InnoDB",)]:
-            raise AirflowException(
+            raise ExtractError(
                 f"{extract.name} is kept by {storage[0][0]}, which has no snapshots: rows that "
                 "move while it is read would be read twice or not at all; name an InnoDB table"
             )
@@ -130,7 +129,7 @@ class MySqlSnapshot:
             cursor.execute(_select(extract, naive, start, end))
             yield TextStream(cursor, extract.columns, naive)
         except pymysql.err.MySQLError as error:
-            raise AirflowException(f"SELECT of {extract.name} failed: {error}") from error
+            raise ExtractError(f"SELECT of {extract.name} failed: {error}") from error
         finally:
             # An unfinished result would be read to its end; ending the session ends it at once.
             if cursor._result is not None:
@@ -156,7 +155,7 @@ class MySqlSnapshot:
         # pymysql goes on in clear text with a server that offers no TLS
         if mode not in ("disable", "prefer") and not self.connection._secure:
             self.close()
-            raise AirflowException(
+            raise ExtractError(
                 f"the server offers no TLS, but sslmode is {mode}: turn it on there, or give "
                 "sslmode prefer"
             )
@@ -190,7 +189,7 @@ class TextStream:
     @property
     def batches(self) -> "Iterator[pa.RecordBatch]":
         """The rows in batches of BATCH_ROWS or BATCH_BYTES."""
-        from retail_lake.hooks.parquet import batch_of_text
+        from retail_extract.parquet import batch_of_text
 
         count = size = 0
         rows: list[tuple[bytes | None, ...]] = []

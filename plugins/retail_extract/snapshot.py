@@ -3,12 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowFailException
-
-from retail_lake.hooks.credentials import RefusedCredentials
-from retail_lake.hooks.mysql import MySqlSnapshot
-from retail_lake.hooks.postgres import PostgresSnapshot
-from retail_lake.hooks.table_extract import Extract, Snapshot
+from retail_extract.credentials import RefusedCredentials
+from retail_extract.errors import RefusedError
+from retail_extract.mysql import MySqlSnapshot
+from retail_extract.postgres import PostgresSnapshot
+from retail_extract.table import Extract, Snapshot
 
 #: `engine` of the secret, in the words of RDS and of people
 ENGINES: dict[str, Callable[[Mapping[str, Any], str], Snapshot]] = {
@@ -31,30 +30,24 @@ def open_snapshot(secret: Mapping[str, Any], secret_id: str, session: str) -> Sn
         session: how the session is called in the database's list of sessions.
 
     Raises:
-        AirflowFailException: the secret is incomplete or the database refuses its credentials;
+        RefusedError: the secret is incomplete or the database refuses its credentials;
             neither passes by itself.
     """
     missing = [key for key in SECRET_KEYS if not secret.get(key)]
     if missing:
-        raise AirflowFailException(f"secret {secret_id} has no {', '.join(missing)}: add it")
+        raise RefusedError(f"secret {secret_id} has no {', '.join(missing)}: add it")
     engine = str(secret.get("engine", "postgres"))
     if engine not in ENGINES:
-        raise AirflowFailException(
-            f"secret {secret_id}: engine {engine!r} is not one of {sorted(ENGINES)}"
-        )
+        raise RefusedError(f"secret {secret_id}: engine {engine!r} is not one of {sorted(ENGINES)}")
     mode = str(secret.get("sslmode", "prefer"))
     if mode not in TLS_MODES:
-        raise AirflowFailException(
-            f"secret {secret_id}: sslmode {mode!r} is not one of {TLS_MODES}"
-        )
+        raise RefusedError(f"secret {secret_id}: sslmode {mode!r} is not one of {TLS_MODES}")
     if mode.startswith("verify") and not secret.get("sslrootcert"):
-        raise AirflowFailException(
-            f"secret {secret_id}: sslmode {mode} needs sslrootcert, whom to trust"
-        )
+        raise RefusedError(f"secret {secret_id}: sslmode {mode} needs sslrootcert, whom to trust")
     try:
         return ENGINES[engine]({**secret, "sslmode": mode}, session)
     except RefusedCredentials as error:
-        raise AirflowFailException(
+        raise RefusedError(
             f"the database refuses the credentials in secret {secret_id} ({error}): "
             "store the current ones there, then clear the task"
         ) from None

@@ -4,9 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowException
-
-from retail_lake.hooks.table_extract import ExtractColumn
+from retail_extract.errors import ExtractError
+from retail_extract.table import ExtractColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,7 +80,7 @@ def batches_of_csv(block: bytes, columns: Sequence[ExtractColumn]) -> "list[pa.R
     """Parse whole rows of PostgreSQL's CSV: NULL is an empty field, the empty string is `""`.
 
     Raises:
-        AirflowException: naming the column whose value does not fit its declared type. The value
+        ExtractError: naming the column whose value does not fit its declared type. The value
             is not quoted: it may be personal.
     """
     import pyarrow as pa
@@ -105,7 +104,7 @@ def batches_of_csv(block: bytes, columns: Sequence[ExtractColumn]) -> "list[pa.R
             ),
         )
     except pa.ArrowInvalid as error:
-        raise AirflowException(_without_value(str(error), columns)) from None
+        raise ExtractError(_without_value(str(error), columns)) from None
     return list(table.to_batches())
 
 
@@ -125,7 +124,7 @@ def batch_of_text(
         naive: names of the timestamps that have no zone of their own; the others are in UTC.
 
     Raises:
-        AirflowException: naming the column whose value does not fit its declared type, not quoted.
+        ExtractError: naming the column whose value does not fit its declared type, not quoted.
     """
     import pyarrow as pa
 
@@ -135,7 +134,7 @@ def batch_of_text(
         try:
             arrays.append(_cast(pa.array(values, pa.string()), column, kind, column.name in naive))
         except pa.ArrowInvalid:
-            raise AirflowException(_misfit(column)) from None
+            raise ExtractError(_misfit(column)) from None
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
