@@ -2,7 +2,8 @@
 
 **What.** Compares the catalog's columns with the contracts, then finds what no version of the
 pointer that is kept names: partitions and files of superseded and abandoned releases, old states
-of the pointer, staged tables and extracts that failed attempts left. Bronze is never touched.
+of the pointer, staged tables and extracts that failed attempts left. Bronze is never touched, nor
+are the books that are kept for good: what runs cost, what checks saw, what was restated.
 
 **When.** Every Sunday at 12:00 in the lake's time zone it reports what it would delete. To delete,
 trigger it with `dry_run` off. Kept are all states that readers saw in the last `keep_days`, and the

@@ -2,6 +2,10 @@
 
 The unit is a folder: a partition's files, a run's documents, a state of the pointer. An abandoned
 extract is a unit of its own. Bronze is never among what is looked at.
+
+Books of what happened are kept for good, whatever became of the release: what it cost and what its
+checks saw (the tables keyed by release alone), and what it restated (which every later state of the
+pointer names). ``run_ledger`` and ``quarantine`` tell of a state, and go with it.
 """
 
 import re
@@ -85,8 +89,7 @@ def orphans(
     registered: set[tuple[str, tuple[str, ...]]] = set()
     needed = {layout.EMPTY_POINTER_PREFIX, *pointers}
     needed |= {f"ops/releases/{release}/" for release in releases}
-    books = [table for table in tables if layout.partition_keys(table) == ("release",)]
-    needed |= {f"{tables[table]}release={release}/" for table in books for release in releases}
+    needed |= {tables[table] for table in tables if layout.partition_keys(table) == ("release",)}
     dropped = []
     for partition in partitions:
         key = (partition.table, partition.values)

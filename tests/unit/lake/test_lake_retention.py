@@ -27,7 +27,9 @@ TABLES = {
     "daily_sales": "gold/daily_sales/",
     "run_ledger": "ops/run_ledger/",
     "quality_results": "ops/quality_results/",
+    "run_costs": "ops/run_costs/",
 }
+BOOKS = ("quality_results", "run_costs")
 RELEASES = [f"r20260701_{number:012x}" for number in range(4)]
 DAYS = [date(2026, 6, day) for day in range(1, 4)]
 
@@ -62,7 +64,7 @@ class Written(NamedTuple):
 
 written = st.builds(
     Written,
-    st.sampled_from([table for table in TABLES if table != "quality_results"]),
+    st.sampled_from([table for table in TABLES if table not in BOOKS]),
     st.sampled_from(DAYS),
     st.sampled_from(RELEASES),
     st.integers(1, 2),
@@ -130,7 +132,7 @@ def test_a_young_partition_protects_its_old_files() -> None:
     assert found == Orphans((), (), ())
 
 
-def test_documents_books_and_pointers_follow_their_release() -> None:
+def test_documents_and_pointers_follow_their_release_and_books_stay() -> None:
     kept, gone = RELEASES[:2]
     live = Written("daily_sales", DAYS[0], kept, 2)
     pointers = {f"ops/published/{kept}-00000000/": Pointer((live.row,))}
@@ -139,14 +141,15 @@ def test_documents_books_and_pointers_follow_their_release() -> None:
         return Folder(path, 1, 1, OLD)
 
     books = [
-        Partition("quality_results", (each,), f"ops/quality_results/release={each}/", OLD)
+        Partition(table, (each,), f"ops/{table}/release={each}/", OLD)
+        for table in BOOKS
         for each in (kept, gone)
     ]
     stays = [
         f"ops/published/{kept}-00000000/",
         "ops/published/empty/",
         f"ops/releases/{kept}/",
-        f"ops/quality_results/release={kept}/",
+        *(each.folder for each in books),
         live.folder,
         f"gold/daily_sales/release={kept}/try=2/",  # a marker beside the partitions
         "gold/daily_sales/",
@@ -157,14 +160,13 @@ def test_documents_books_and_pointers_follow_their_release() -> None:
     goes = [
         f"ops/published/{gone}-00000001/",
         f"ops/releases/{gone}/",
-        f"ops/quality_results/release={gone}/",
         f"gold/daily_sales/release={kept}/try=1/sale_date=2026-06-01/",
         f"silver/sales/release={kept}/run=0123456789abcdef/_temporary/",
         "staging/extracts/0123456789abcdef.parquet",
     ]
     found = orphans(TABLES, [live.partition(), *books], map(old, [*stays, *goes]), pointers, CUTOFF)
     assert [folder.path for folder in found.folders] == sorted(goes)
-    assert [one.values for one in found.partitions] == [(gone,)]
+    assert found.partitions == ()
 
 
 @given(st.lists(st.integers(1, 50), max_size=10), st.integers(1, 100))
