@@ -11,14 +11,17 @@ from airflow.providers.amazon.aws.triggers.athena import AthenaTrigger
 from airflow.providers.amazon.aws.utils import validate_execute_complete_event
 from airflow.sdk.exceptions import AirflowException
 
+from retail_lake import lineage
 from retail_lake.attempts import attempt_token
+from retail_lake.hooks.catalog import CatalogHook
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
 from retail_lake.hooks.run_costs import RunCosts
+from retail_lake.refusals import FinalRefusals
 
 UNFINISHED = ("QUEUED", "RUNNING")
 
 
-class ReleaseAthenaOperator(AthenaOperator):
+class ReleaseAthenaOperator(FinalRefusals, AthenaOperator):
     """Runs a statement with an idempotency token of its own and fails with Athena's reason.
 
     House defaults over the provider's operator, and why:
@@ -194,6 +197,16 @@ class ReleaseAthenaOperator(AthenaOperator):
         }
         self.log.info("Athena query succeeded: %s", facts)
         return facts
+
+    def get_openlineage_dataset(self, database: str, table: str) -> Any:
+        """Return a table or a view that a statement names, None for what is neither.
+
+        The provider's own asks for a location, which a view has not.
+        """
+        catalog = CatalogHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name)
+        if not catalog.has_table(database, table):
+            return None
+        return lineage.Datasets("", catalog).table(f"{database}.{table}")
 
     def rows(self, execution: dict[str, Any]) -> list[dict[str, str | None]]:
         """Return the result of a SELECT: one dict per row, every value as text, NULL as None."""

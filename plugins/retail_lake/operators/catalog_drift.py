@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
 
 from retail_lake.hooks.catalog import CatalogHook
+from retail_lake.refusals import FinalRefusals
 
 
 class Table(Protocol):
@@ -16,7 +17,7 @@ class Table(Protocol):
     table_input: Mapping[str, Any]
 
 
-class CatalogDriftOperator(AwsBaseOperator[CatalogHook]):
+class CatalogDriftOperator(FinalRefusals, AwsBaseOperator[CatalogHook]):
     """Compares the columns of the physical tables with what the contracts declare.
 
     Args:

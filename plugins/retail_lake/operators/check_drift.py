@@ -11,6 +11,7 @@ from retail_lake.hooks.catalog import CatalogHook
 from retail_lake.hooks.documents import DocumentsHook, StoredObject
 from retail_lake.hooks.heads import DamagedFileError, HeaderRules, HeadsHook
 from retail_lake.notifications.added_columns import AddedColumnsNotice
+from retail_lake.refusals import FinalRefusals
 
 SHOWN = 10  # problems in one message
 Listings = dict[str, dict[date, list[StoredObject]]]
@@ -72,7 +73,7 @@ class DriftRules(HeaderRules, Protocol):
         """Return `problems` (texts) and `added` (names) of a file's header."""
 
 
-class CheckDriftOperator(AwsBaseOperator[CatalogHook]):
+class CheckDriftOperator(FinalRefusals, AwsBaseOperator[CatalogHook]):
     """Compares what arrived with what was agreed, then writes the release's input list.
 
     Looked at are the headers of the very files that the list names (a few KB of each) and the

@@ -12,10 +12,11 @@ from retail_lake.defaults import GLUE_POOL
 from retail_lake.hooks.catalog import error_code
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
 from retail_lake.hooks.run_costs import RunCosts
+from retail_lake.refusals import FinalRefusals
 from retail_lake.triggers.crawler import CrawlFinishedTrigger, is_finished, last_crawl
 
 
-class ReleaseCrawlerOperator(GlueCrawlerOperator):
+class ReleaseCrawlerOperator(FinalRefusals, GlueCrawlerOperator):
     """Starts a crawl of its own and succeeds only if that crawl succeeded.
 
     House defaults over the provider's operator, and why:

@@ -20,6 +20,7 @@ from retail_lake.hooks.catalog import CatalogHook, error_code
 from retail_lake.hooks.documents import DocumentsHook
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
 from retail_lake.hooks.run_costs import RunCosts
+from retail_lake.refusals import FinalRefusals
 
 ACTIVE = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 LOOK_UP_PAGES = 2
@@ -33,7 +34,7 @@ class ManifestLayout(Protocol):
         """Return the key of the manifest of one job run."""
 
 
-class ReleaseGlueJobOperator(GlueJobOperator):
+class ReleaseGlueJobOperator(FinalRefusals, GlueJobOperator):
     """Starts a Glue job run of its own, waits for it deferred, checks and registers its output.
 
     House defaults over the provider's operator, and why:

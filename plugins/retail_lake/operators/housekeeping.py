@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowException
 
 from retail_lake.hooks.documents import DocumentsHook, split_uri
 from retail_lake.hooks.versions import VersionsHook, history_of
+from retail_lake.refusals import FinalRefusals
 
 DELETE_OBJECTS = 1000  # DeleteObjects' limit
 NAMED = 20  # how many orphans of each kind the result names; all are counted
@@ -60,7 +61,7 @@ class PointerLayout(Protocol):
     POINTER_FILE: str
 
 
-class HousekeepingOperator(AwsBaseOperator[VersionsHook]):
+class HousekeepingOperator(FinalRefusals, AwsBaseOperator[VersionsHook]):
     """Deletes partitions and files of releases that no kept version of the pointer names.
 
     It first gives up the versions that are not kept and drops old staged tables, then touches the

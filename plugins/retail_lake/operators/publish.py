@@ -9,6 +9,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from retail_lake.hooks.documents import DocumentsHook
 from retail_lake.hooks.versions import VersionsHook
+from retail_lake.refusals import FinalRefusals
 
 
 class Pointer(Protocol):
@@ -52,7 +53,7 @@ class PublishLayout(Protocol):
         """Return the folder of one state."""
 
 
-class PublishOperator(AwsBaseOperator[VersionsHook]):
+class PublishOperator(FinalRefusals, AwsBaseOperator[VersionsHook]):
     """Registers the marts' partitions and moves the pointer by one checked UpdateTable.
 
     The version that this makes is registered in the pointer's history.

@@ -17,9 +17,10 @@ from retail_lake.hooks.run_costs import RunCosts
 from retail_lake.notifications.failure_alert import SUBJECT_LENGTH
 from retail_lake.operators.restatements import changes_address
 from retail_lake.operators.turns import TURN_LASTS, holder_of, wait_for_turn
+from retail_lake.refusals import FinalRefusals
 
 
-class ReviewOperator(ApprovalOperator):
+class ReviewOperator(FinalRefusals, ApprovalOperator):
     """Shows what a release would change and waits for a person's yes; skipped if not asked for.
 
     Asked for by the run's parameter `review`. A rejection is an answer, not a failure: this task

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from retail_lake.hooks.catalog import error_code
 from retail_lake.hooks.documents import DocumentsHook
 from retail_lake.hooks.versions import VersionsHook
+from retail_lake.refusals import FinalRefusals
 
 
 class HistoryRules(Protocol):
@@ -48,7 +49,7 @@ class PointerLayout(Protocol):
     POINTER_FILE: str
 
 
-class ListVersionsOperator(AwsBaseOperator[VersionsHook]):
+class ListVersionsOperator(FinalRefusals, AwsBaseOperator[VersionsHook]):
     """Lists the versions of the pointer with what each changed.
 
     Args:
@@ -99,7 +100,7 @@ class ListVersionsOperator(AwsBaseOperator[VersionsHook]):
         return listed
 
 
-class RollbackOperator(AwsBaseOperator[VersionsHook]):
+class RollbackOperator(FinalRefusals, AwsBaseOperator[VersionsHook]):
     """Moves the pointer to the location of another of its versions, by one checked UpdateTable.
 
     Nothing is built or copied, and nothing is lost: going forward again is the same call. It

@@ -8,6 +8,7 @@ from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
 
 from retail_lake.hooks.documents import DocumentsHook
 from retail_lake.hooks.lease import Held, Lease
+from retail_lake.refusals import FinalRefusals
 from retail_lake.triggers.turn import LeaseFreeTrigger
 
 TURN_LASTS = timedelta(hours=6)
@@ -15,7 +16,7 @@ LONGEST_WAIT = timedelta(hours=18)
 POLL_SECONDS = 5.0
 
 
-class TakeTurnOperator(AwsBaseOperator[DocumentsHook]):
+class TakeTurnOperator(FinalRefusals, AwsBaseOperator[DocumentsHook]):
     """Waits until no other run has the lease, deferred, and takes it for this run.
 
     A run that is cleared keeps its turn or takes it again. A turn that was never given back (all
@@ -70,7 +71,7 @@ class TakeTurnOperator(AwsBaseOperator[DocumentsHook]):
         return self.execute(context)
 
 
-class GiveTurnOperator(AwsBaseOperator[DocumentsHook]):
+class GiveTurnOperator(FinalRefusals, AwsBaseOperator[DocumentsHook]):
     """Gives the turn back, whatever became of the run; a teardown of `TakeTurnOperator`.
 
     Args:

@@ -6,9 +6,10 @@ from typing import Any
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
+from retail_lake.refusals import FinalRefusals
 
 
-class DeliverySensor(S3KeySensor):
+class DeliverySensor(FinalRefusals, S3KeySensor):
     """Waits until every one of the given marker objects is there.
 
     House defaults over the provider's sensor, and why: deferred, so that a delivery that comes

@@ -18,6 +18,7 @@ from include.lake import catalog, deployment, layout
 from include.lake.contracts import Lake, load_lake
 from include.lake.marts import Mart, load_marts
 from retail_lake import lineage
+from retail_lake.operators.athena import ReleaseAthenaOperator
 from retail_lake.operators.build_table import BuildTableOperator
 from retail_lake.operators.extract import DatabaseToS3ParquetOperator
 from retail_lake.operators.glue_job import ReleaseGlueJobOperator
@@ -129,6 +130,31 @@ def test_every_column_of_every_mart_has_its_origin(mart: Mart) -> None:
     assert lineage.places([found]) == ["retail_silver.sales"]
     without = {name for name, sources in found.items() if not sources}
     assert without <= {"transactions"}
+
+
+def test_a_query_of_a_view_tells_the_views_columns(
+    database: str,
+    workgroup: str,
+    context: Any,
+    tell: Callable[[Any], dict[str, Any]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A view has no location."""
+
+    def query(sql: str) -> ReleaseAthenaOperator:
+        operator = ReleaseAthenaOperator(
+            task_id="report", query=sql, database=database, workgroup=workgroup
+        )
+        complete(operator, context)
+        return operator
+
+    query("CREATE VIEW one AS SELECT 1 AS n, 'a' AS text")
+    event = tell(query("WITH two AS (SELECT n FROM one) SELECT n FROM two"))
+    (view,) = event["inputs"]
+    assert (view["namespace"], view["name"]) == (ATHENA, f"AwsDataCatalog.{database}.one")
+    fields = view["facets"]["schema"]["fields"]
+    assert [field["name"] for field in fields] == ["n", "text"]
+    assert "Cannot retrieve" not in caplog.text
 
 
 def test_silver_comes_from_bronze_as_the_contracts_say(
