@@ -15,15 +15,13 @@ from retail_extract.credentials import read_secret
 from retail_extract.errors import ExtractError, RefusedError
 from retail_extract.finished import ExtractLayout, FinishedExtract
 from retail_extract.multipart import MultipartObject
-from retail_lake import lineage
 from retail_lake.attempts import attempt_token
-from retail_lake.hooks.catalog import CatalogHook
 from retail_lake.hooks.documents import DocumentsHook
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
-from retail_lake.refusals import FinalRefusals
+from retail_lake.operators.extract_lineage import ExtractLineage
 
 
-class DailyExtractOperator(FinalRefusals, AwsBaseOperator[DocumentsHook]):
+class DailyExtractOperator(ExtractLineage, AwsBaseOperator[DocumentsHook]):
     """Extracts each given day of a dataset into one object in bronze.
 
     A subclass says in `fill` where a day's bytes come from. Everything else is here: the secret,
@@ -64,7 +62,6 @@ class DailyExtractOperator(FinalRefusals, AwsBaseOperator[DocumentsHook]):
         self.time_zone = time_zone
         self.bucket = bucket
         self.layout = layout
-        self.extracted_from: tuple[str, str] | None = None
 
     def execute(self, context: Any) -> list[dict[str, Any]]:
         """Extract every day.
@@ -121,24 +118,6 @@ class DailyExtractOperator(FinalRefusals, AwsBaseOperator[DocumentsHook]):
     def source(self, secret: Mapping[str, Any]) -> tuple[str, str]:
         """Return namespace and name of what is extracted, as OpenLineage has them."""
         raise NotImplementedError
-
-    def get_openlineage_facets_on_complete(self, _: Any) -> Any:
-        """Tell the source, and the dataset's folder with the same columns."""
-        from airflow.providers.openlineage.extractors.base import OperatorLineage
-
-        if self.extracted_from is None:  # it failed
-            return OperatorLineage()
-        place = self.layout.bronze_prefix(self.dataset, self.days[0]).partition("/ingest_date=")[0]
-        columns = [
-            (each.source, each.sql_type, each.description)
-            for each in self.contract.delivered_columns
-        ]
-        origins = {name: [(*self.extracted_from, name)] for name, _, _ in columns}
-        datasets = lineage.Datasets(self.bucket, CatalogHook(aws_conn_id=self.aws_conn_id))
-        return OperatorLineage(
-            inputs=[lineage.dataset(*self.extracted_from, columns)],
-            outputs=[datasets.folder(place, columns, origins)],
-        )
 
     def secret(self) -> dict[str, Any]:
         """Read the source's secret and have its values masked in every log."""

@@ -1,30 +1,14 @@
-"""Run a Glue job once per attempt and believe its manifest, not its state alone."""
+"""Build silver with a Glue job and register the partitions that it wrote."""
 
-import json
-import time
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any, Protocol
 
-from airflow.providers.amazon.aws.links.glue import GlueJobRunDetailsLink
-from airflow.providers.amazon.aws.operators.glue import GlueJobOperator
-from airflow.providers.amazon.aws.triggers.glue import GlueJobCompleteTrigger
-from airflow.providers.amazon.aws.utils import validate_execute_complete_event
 from airflow.sdk.exceptions import AirflowException
-from botocore.exceptions import ClientError
 
 from retail_lake import lineage
-from retail_lake.attempts import attempt_token, chain_start
 from retail_lake.defaults import GLUE_POOL
-from retail_lake.hooks.catalog import CatalogHook, error_code
-from retail_lake.hooks.documents import DocumentsHook
-from retail_lake.hooks.retries import ADAPTIVE_RETRIES
-from retail_lake.hooks.run_costs import RunCosts
-from retail_lake.refusals import FinalRefusals
-
-ACTIVE = ("STARTING", "RUNNING", "STOPPING", "WAITING")
-LOOK_UP_PAGES = 2
-PAGE = 50
+from retail_lake.hooks.catalog import CatalogHook
+from retail_lake.operators.own_glue_run import OwnGlueRunOperator, run_token
 
 
 class ManifestLayout(Protocol):
@@ -34,134 +18,54 @@ class ManifestLayout(Protocol):
         """Return the key of the manifest of one job run."""
 
 
-class ReleaseGlueJobOperator(FinalRefusals, GlueJobOperator):
-    """Starts a Glue job run of its own, waits for it deferred, checks and registers its output.
+class ReleaseGlueJobOperator(OwnGlueRunOperator):
+    """Starts a run of its own that builds a release, checks and registers its output.
 
-    House defaults over the provider's operator, and why:
+    Over `OwnGlueRunOperator`:
 
-    - Names only. Infrastructure owns the job; nothing here creates or rewrites it, so there is no
-      `script_location` and no GetJob/CreateJob.
     - The pool `glue` has one slot, which a deferred task keeps: our runs queue up for the job.
-    - Every attempt passes its own run token in the arguments; the job writes below a prefix with
-      that token and, last of all, a manifest. A second run can therefore double nothing.
-    - What a retry does with an earlier run (found by a look-up of at most two pages):
-      *in the same chain of attempts* a run that is active, or that succeeded and left its manifest,
-      is taken over (the worker or the triggerer was lost, Glue was not); *from before a clear* an
-      active run is stopped and a new one is started, because clear means "do it again".
-    - After the wait, JobRunState is read again and must be SUCCEEDED (STOPPED is not), and the
-      manifest must exist and carry the run's token. Its partitions are then registered.
-    - The wait has its own limit; the provider gives up after 75 minutes while Glue goes on.
-    - A run is not started if what the release will cost is estimated to be above its budget; what
-      it took goes into the book of costs, whatever became of it.
+    - The document that the run leaves is a manifest of the release. Its partitions are registered.
+    - A run is not started if what the release will cost is estimated to be above its budget.
 
     Args:
-        job_name: the job.
-        script_args: arguments of the run (templated); the token is added as `--run_token`.
         release: the release that the run builds (templated).
-        bucket: the lake's bucket.
-        layout: where the manifest lies in it.
-        job_timeout: longest wait for one run.
-        waiter_delay: seconds between two looks.
-        costs: the book, if there is one.
+        layout: where the manifest lies in the lake's bucket.
+        kwargs: what every run of its own takes; `script_args` are the run's arguments (templated).
     """
 
-    template_fields: Sequence[str] = ("job_name", "release", "run_job_kwargs", "script_args")
+    template_fields: Sequence[str] = (*OwnGlueRunOperator.template_fields, "release")
 
-    def __init__(
-        self,
-        *,
-        job_name: str,
-        release: str,
-        bucket: str,
-        layout: ManifestLayout,
-        job_timeout: timedelta = timedelta(hours=4),
-        waiter_delay: int = 5,
-        costs: RunCosts | None = None,
-        **kwargs: Any,
-    ) -> None:
-        kwargs.setdefault("botocore_config", ADAPTIVE_RETRIES)
-        kwargs.setdefault("stop_job_run_on_kill", True)
+    def __init__(self, *, release: str, layout: ManifestLayout, **kwargs: Any) -> None:
         kwargs.setdefault("pool", GLUE_POOL)
-        super().__init__(
-            job_name=job_name,
-            waiter_delay=waiter_delay,
-            waiter_max_attempts=int(job_timeout.total_seconds() // waiter_delay),
-            deferrable=True,
-            **kwargs,
-        )
+        super().__init__(**kwargs)
         self.release = release
-        self.bucket = bucket
         self.layout = layout
-        self.job_timeout = job_timeout
         self._written: list[str] = []
-        self.costs = costs
 
-    def execute(self, context: Any) -> Any:
-        """Start or take over a run and defer until it has ended.
+    def identity(self) -> tuple[str, ...]:
+        """Return the release."""
+        return (self.release,)
 
-        Returns:
-            As `execute_complete`.
-        """
-        ti = context["ti"]
-        run = self._run_to_take_over(ti)
-        if run is None:
-            if self.costs:
-                self.costs.estimate(ti)
-            self._job_run_id = self._start(ti)
-        else:
-            self._job_run_id = run["Id"]
-            self.log.info("Taking over run %s, which is %s", run["Id"], run["JobRunState"])
-        ti.xcom_push(
-            key="aws_run",
-            value={"service": "glue", "job_name": self.job_name, "run_id": self._job_run_id},
-        )
-        GlueJobRunDetailsLink.persist(
-            context=context,
-            operator=self,
-            region_name=self.hook.conn_region_name,
-            aws_partition=self.hook.conn_partition,
-            job_name=self.job_name,
-            job_run_id=self._job_run_id,
-        )
-        self.defer(
-            trigger=GlueJobCompleteTrigger(
-                job_name=self.job_name,
-                run_id=str(self._job_run_id),
-                waiter_delay=self.waiter_delay,
-                waiter_max_attempts=self.waiter_max_attempts,
-                aws_conn_id=self.aws_conn_id,
-                region_name=self.region_name,
-                botocore_config=self.botocore_config,
-            ),
-            method_name="execute_complete",
-            timeout=self.job_timeout + timedelta(minutes=10),
-        )
+    def require_budget(self, ti: Any) -> None:
+        """Estimate the release, and refuse to overspend."""
+        if self.costs:
+            self.costs.estimate(ti)
 
-    def execute_complete(self, context: Any, event: dict[str, Any] | None = None) -> Any:
-        """Require SUCCEEDED and the manifest, then register the manifest's partitions.
+    def document_key(self, token: str) -> str:
+        """Return the key of the manifest."""
+        return self.layout.silver_manifest_key(self.release, token)
+
+    def finish(self, run: dict[str, Any], address: str, document: dict[str, Any]) -> dict[str, Any]:
+        """Register the manifest's partitions.
 
         Returns:
             A dict of `job_run_id`, `run_token`, `manifest` (address), `seconds`, `dpu_seconds`
             and `partitions` (how many were listed).
         """
-        run_id = validate_execute_complete_event(event)["run_id"]
-        run = self._client.get_job_run(JobName=self.job_name, RunId=run_id)["JobRun"]
-        state = run["JobRunState"]
-        if state in ACTIVE:
+        if document.get("release") != self.release:
             raise AirflowException(
-                f"Glue job {self.job_name} run {run_id} is still {state}: the wait ended without "
-                f"it ({(event or {}).get('message', 'no message')}); a retry takes it over"
+                f"{address} is of release {document.get('release')}, not {self.release}"
             )
-        if self.costs:
-            self.costs.ran(context["ti"], run)
-        if state != "SUCCEEDED":
-            raise AirflowException(
-                f"Glue job {self.job_name} run {run_id} ended {state}: "
-                f"{run.get('ErrorMessage') or 'no error message'}"
-            )
-        token = _run_token(run)
-        manifest = self._manifest(token)
-        document = self._read_manifest(manifest, token)
         partitions = 0
         catalog = CatalogHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name)
         for table in document["tables"]:
@@ -169,9 +73,9 @@ class ReleaseGlueJobOperator(FinalRefusals, GlueJobOperator):
             catalog.register(table["database"], table["table"], table["partitions"])
             partitions += len(table["partitions"])
         return {
-            "job_run_id": run_id,
-            "run_token": token,
-            "manifest": manifest,
+            "job_run_id": run["Id"],
+            "run_token": run_token(run),
+            "manifest": address,
             "seconds": run.get("ExecutionTime"),
             "dpu_seconds": run.get("DPUSeconds"),
             "partitions": partitions,
@@ -188,105 +92,3 @@ class ReleaseGlueJobOperator(FinalRefusals, GlueJobOperator):
             inputs=[datasets.place(each) for each in lineage.places(written.values())],
             outputs=[datasets.table(each, origins) for each, origins in written.items()],
         )
-
-    def on_kill(self) -> None:
-        """Stop the run that this process has started and not yet handed to the triggerer."""
-        if self._job_run_id:
-            super().on_kill()  # type: ignore[no-untyped-call]
-
-    @property
-    def _client(self) -> Any:
-        return self.hook.conn
-
-    def _token(self, ti: Any, try_number: int) -> str:
-        arguments = json.dumps(self.script_args, sort_keys=True)
-        return attempt_token(ti, try_number, self.release, self.job_name, arguments)[:16]
-
-    def _start(self, ti: Any) -> str:
-        token = self._token(ti, ti.try_number)
-        arguments = {**self.script_args, "--run_token": token}
-        try:
-            answer = self._client.start_job_run(
-                JobName=self.job_name, Arguments=arguments, **self.run_job_kwargs
-            )
-        except ClientError as error:
-            if error_code(error) != "ConcurrentRunsExceededException":
-                raise
-            # A StartJobRun that timed out on the way back was repeated by the client.
-            own = [run for run in self._recent_runs() if _run_token(run) == token]
-            if not own:
-                raise AirflowException(
-                    f"Glue job {self.job_name} is already running for somebody else and allows no "
-                    "second run; a retry tries again"
-                ) from error
-            return str(own[0]["Id"])
-        self.log.info("Started %s run %s, token %s", self.job_name, answer["JobRunId"], token)
-        return str(answer["JobRunId"])
-
-    def _recent_runs(self) -> list[dict[str, Any]]:
-        pages = self._client.get_paginator("get_job_runs").paginate(
-            JobName=self.job_name,
-            PaginationConfig={"MaxItems": LOOK_UP_PAGES * PAGE, "PageSize": PAGE},
-        )
-        return [run for page in pages for run in page["JobRuns"]]
-
-    def _run_to_take_over(self, ti: Any) -> dict[str, Any] | None:
-        first = chain_start(ti)
-        same_chain = {self._token(ti, number) for number in range(first, ti.try_number + 1)}
-        before_clear = {self._token(ti, number) for number in range(1, first)}
-        recent = self._recent_runs()
-        abandoned = [
-            run["Id"]
-            for run in recent
-            if _run_token(run) in before_clear and run["JobRunState"] in ACTIVE
-        ]
-        if abandoned:
-            self._stop(abandoned)
-        mine = [run for run in recent if _run_token(run) in same_chain]
-        for run in mine:
-            if run["JobRunState"] in ("STARTING", "RUNNING", "WAITING"):
-                return run
-        for run in mine:
-            if run["JobRunState"] == "SUCCEEDED" and self._has_manifest(_run_token(run)):
-                return run
-        return None
-
-    def _stop(self, run_ids: list[str]) -> None:
-        self.log.info("Stopping runs of a cleared attempt: %s", run_ids)
-        self._client.batch_stop_job_run(JobName=self.job_name, JobRunIds=run_ids)
-        for _ in range(60):
-            states = {
-                self._client.get_job_run(JobName=self.job_name, RunId=run_id)["JobRun"][
-                    "JobRunState"
-                ]
-                for run_id in run_ids
-            }
-            if states.isdisjoint(ACTIVE):
-                return
-            time.sleep(5)
-        raise AirflowException(f"runs {run_ids} of {self.job_name} have not stopped in 5 minutes")
-
-    def _manifest(self, token: str) -> str:
-        return f"s3://{self.bucket}/{self.layout.silver_manifest_key(self.release, token)}"
-
-    def _has_manifest(self, token: str) -> bool:
-        documents = DocumentsHook(aws_conn_id=self.aws_conn_id)
-        return bool(documents.objects(self._manifest(token)))
-
-    def _read_manifest(self, address: str, token: str) -> dict[str, Any]:
-        try:
-            document = DocumentsHook(aws_conn_id=self.aws_conn_id).read_document(address)
-        except AirflowException as error:
-            raise AirflowException(
-                f"Glue job {self.job_name} says SUCCEEDED but did not write its manifest: {error}"
-            ) from error
-        found = (document.get("release"), document.get("run_token"))
-        if found != (self.release, token):
-            raise AirflowException(
-                f"{address} is of release and run token {found}, not {(self.release, token)}"
-            )
-        return document
-
-
-def _run_token(run: dict[str, Any]) -> str:
-    return str((run.get("Arguments") or {}).get("--run_token", ""))

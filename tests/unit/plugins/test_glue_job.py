@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, TaskDeferred
 
 from retail_lake.operators.glue_job import ReleaseGlueJobOperator
+from retail_lake.operators.own_glue_run import OwnGlueRunOperator
 from tests.unit.plugins.conftest import complete
 
 RELEASE = "r20250301_0123456789ab"
@@ -126,14 +127,14 @@ def job(database: str, bucket: str, client: Callable[[str], Any]) -> Job:
     return Job(name, bucket, database, client("glue"))
 
 
-def start(operator: ReleaseGlueJobOperator, context: dict[str, Any]) -> str:
+def start(operator: OwnGlueRunOperator, context: dict[str, Any]) -> str:
     """Execute until it waits; return the run it waits for. The worker is then lost."""
     with pytest.raises(TaskDeferred) as deferred:
         operator.execute(context)
     return str(deferred.value.trigger.run_id)
 
 
-def until(job: Job, run_id: str, *states: str) -> None:
+def until(job: Any, run_id: str, *states: str) -> None:
     """Wait until the run is in one of the states."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
