@@ -5,7 +5,7 @@ from typing import Any
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.sdk.exceptions import AirflowException
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
 
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
 
@@ -165,6 +165,9 @@ class CatalogHook(AwsBaseHook):
     ) -> None:
         """Point the table at another location, if it is still at the version that was read.
 
+        An answer that is lost does not make it an error: the client then tries again and is refused
+        as too late, or gives up, and the table itself tells whether it was moved by us.
+
         Args:
             table: as returned by `table`, with its VersionId.
             location: the new `s3://` prefix.
@@ -181,14 +184,31 @@ class CatalogHook(AwsBaseHook):
             self.client.update_table(
                 DatabaseName=database, TableInput=changed, VersionId=str(table["VersionId"])
             )
-        except ClientError as error:
-            if error_code(error) == "ConcurrentModificationException":
+        except (ClientError, HTTPClientError) as error:
+            late = isinstance(error, ClientError) and (
+                error_code(error) == "ConcurrentModificationException"
+            )
+            if not late and not _is_unanswered(error):
+                raise
+            if self._is_moved(table, changed):
+                self.log.info("%s.%s was moved; the answer was lost: %s", database, name, error)
+            elif late:
                 raise SupersededError(
                     f"superseded: {database}.{name} changed after its version "
                     f"{table['VersionId']} was read, so another run published in between; this "
                     "attempt published nothing, and the next one reads the new state"
                 ) from error
-            raise
+            else:
+                raise
+
+    def _is_moved(self, before: dict[str, Any], wanted: dict[str, Any]) -> bool:
+        """Say whether the table is not at the version that was read, but as we wanted it."""
+        now = self.table(before["DatabaseName"], before["Name"])
+        return (
+            str(now["VersionId"]) != str(before["VersionId"])
+            and now["StorageDescriptor"]["Location"] == wanted["StorageDescriptor"]["Location"]
+            and wanted["Parameters"].items() <= now.get("Parameters", {}).items()
+        )
 
     def drop_table(self, database: str, name: str) -> None:
         """Remove a table's metadata; its files stay. A table that is gone already is fine."""
@@ -197,6 +217,13 @@ class CatalogHook(AwsBaseHook):
         except ClientError as error:
             if error_code(error) != "EntityNotFoundException":
                 raise
+
+
+def _is_unanswered(error: Exception) -> bool:
+    """Say whether AWS may have done what was asked: no answer, or an error of its own."""
+    if not isinstance(error, ClientError):
+        return True
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= 500
 
 
 def _partition(item: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """What AWS throttles, drops or answers into the void is done once: no second job, query or move."""
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
+from botocore.exceptions import HTTPClientError
 
 from retail_lake.hooks.catalog import CatalogHook, SupersededError
 from retail_lake.operators.athena import ReleaseAthenaOperator
@@ -88,20 +90,49 @@ def test_a_start_whose_answer_is_lost_is_the_run_that_is_waited_for(
     assert job.partitions() == [["2025-03-01", RELEASE]]
 
 
-def test_a_move_whose_answer_is_lost_is_not_made_twice(world: World, lossy: FaultyS3) -> None:
-    """The client repeats it and is refused: loud, and the retry finds that it is published."""
-    operator = world.publisher(release(1), world.location())
-    before = int(CatalogHook().table(*world.pointer)["VersionId"])
-    move = operator.hook.move
+def lose_the_answer(lossy: FaultyS3, hook: CatalogHook, times: int) -> None:
+    """Let the next move's first answers be lost, not those before it."""
+    move = hook.move
 
-    def lose_the_answer(*arguments: Any) -> None:
-        lossy.faults = [Fault("^POST", "lost", 1)]
+    def then_lose(*arguments: Any) -> None:
+        lossy.faults = [Fault("^POST", "lost", times)]
         move(*arguments)
 
-    operator.hook.move = lose_the_answer  # type: ignore[method-assign]
-    with pytest.raises(SupersededError):
-        operator.execute(world.context)
+    hook.move = then_lose  # type: ignore[method-assign]
+
+
+def test_a_publication_whose_answer_is_lost_is_one_and_is_told(
+    world: World, lossy: FaultyS3
+) -> None:
+    """The client repeats the call and is refused; the pointer says that it was us."""
+    operator = world.publisher(release(1), world.location())
+    before = int(CatalogHook().table(*world.pointer)["VersionId"])
+    lose_the_answer(lossy, operator.hook, 1)
+    assert operator.execute(world.context)["changed"]
     assert [fault.done for fault in lossy.faults] == [1]
-    assert not operator.execute(world.context)["changed"]
     assert int(CatalogHook().table(*world.pointer)["VersionId"]) == before + 1
     assert world.published()["daily_sales", DAY] == release(1)
+
+
+@pytest.mark.parametrize(("kind", "moved"), [("lost", True), ("reset", False)])
+def test_a_client_that_gives_up_on_a_move_looks_what_became_of_it(
+    world: World, lossy: FaultyS3, kind: str, moved: bool
+) -> None:
+    hook = CatalogHook(config={"retries": {"total_max_attempts": 1}})
+    table = hook.table(*world.pointer)
+    lossy.faults = [Fault("^POST", kind, 1)]
+    with nullcontext() if moved else pytest.raises(HTTPClientError):
+        hook.move(table, f"s3://{world.bucket}/elsewhere/")
+    after = hook.table(*world.pointer)
+    assert (after["VersionId"] != table["VersionId"]) == moved
+    assert (world.location() == f"s3://{world.bucket}/elsewhere/") == moved
+
+
+def test_a_move_that_somebody_else_made_is_theirs(world: World, lossy: FaultyS3) -> None:
+    """Superseded stays superseded, even where the other one went to the same place."""
+    hook = CatalogHook()
+    table = hook.table(*world.pointer)
+    elsewhere = f"s3://{world.bucket}/elsewhere/"
+    hook.move(table, elsewhere, {"release": release(2)})
+    with pytest.raises(SupersededError):
+        hook.move(table, elsewhere, {"release": release(1)})
