@@ -19,9 +19,10 @@ from retail_lake.attempts import attempt_token
 from retail_lake.hooks.documents import DocumentsHook
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
 from retail_lake.operators.extract_lineage import ExtractLineage
+from retail_lake.refusals import FinalRefusals
 
 
-class DailyExtractOperator(ExtractLineage, AwsBaseOperator[DocumentsHook]):
+class DailyExtractOperator(FinalRefusals, ExtractLineage, AwsBaseOperator[DocumentsHook]):
     """Extracts each given day of a dataset into one object in bronze.
 
     A subclass says in `fill` where a day's bytes come from. Everything else is here: the secret,

@@ -18,13 +18,14 @@ from retail_lake.hooks.catalog import error_code
 from retail_lake.hooks.documents import DocumentsHook
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
 from retail_lake.hooks.run_costs import RunCosts
+from retail_lake.refusals import FinalRefusals
 
 ACTIVE = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 LOOK_UP_PAGES = 2
 PAGE = 50
 
 
-class OwnGlueRunOperator(GlueJobOperator):
+class OwnGlueRunOperator(FinalRefusals, GlueJobOperator):
     """Starts a Glue job run of its own, waits for it deferred, and checks what it wrote.
 
     House defaults over the provider's operator, and why:
