@@ -161,7 +161,7 @@ def install(folder: Path, _: argparse.Namespace) -> None:
 
 
 def athena(folder: Path, arguments: argparse.Namespace) -> int:
-    """Prints the result of a query in the analysts' workgroup."""
+    """Prints the result of a query in the analysts' role and workgroup."""
     if supervisor.status(folder)["state"] != "ready":
         print("nothing runs here: `make up` first", file=sys.stderr)
         return 1
@@ -170,8 +170,11 @@ def athena(folder: Path, arguments: argparse.Namespace) -> int:
         return 2
     laptop = stack.at(folder)
     os.environ.update(laptop.aws.exports())
-    workgroup = laptop.outputs()["AnalystsWorkgroup"]
-    columns, rows, scanned = queries.run(arguments.sql, workgroup, "sales_analytics")
+    outputs = laptop.outputs()
+    analyst = queries.in_role(outputs["AnalystRoleArn"])
+    columns, rows, scanned = queries.run(
+        arguments.sql, outputs["AnalystsWorkgroup"], "sales_analytics", analyst
+    )
     print(queries.as_table(columns, rows))
     print(f"{len(rows)} rows, {scanned:,} bytes scanned", file=sys.stderr)
     return 0

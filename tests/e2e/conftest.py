@@ -1,4 +1,8 @@
-"""One whole laptop stack for the session: embedded AWS, deployed data plane, real Airflow."""
+"""One whole laptop stack for the session: embedded AWS, deployed data plane, real Airflow.
+
+Policies are enforced: the DAGs, the crawler, the job and the analysts act in the data plane's
+roles, and a test during which any of them is denied anything fails.
+"""
 
 import json
 import os
@@ -6,7 +10,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -69,8 +73,28 @@ class Lake:
         return report
 
     def query(self, sql: str) -> list[list[str | None]]:
-        """Rows of an analyst's query."""
-        return queries.run(sql, self.outputs["AnalystsWorkgroup"], "sales_analytics")[1]
+        """Rows of an analyst's query, in the analysts' role."""
+        analyst = queries.in_role(self.outputs["AnalystRoleArn"])
+        workgroup = self.outputs["AnalystsWorkgroup"]
+        return queries.run(sql, workgroup, "sales_analytics", analyst)[1]
+
+    def books(self, sql: str) -> list[list[str | None]]:
+        """Rows of an operator's query: what is refused is not for analysts."""
+        return queries.run(sql, self.outputs["PipelineWorkgroup"], "sales_analytics")[1]
+
+    def denied(self, since: datetime) -> list[dict[str, Any]]:
+        """The calls since then that policies did not allow."""
+        lines = (
+            line
+            for file in (self.folder / "aws" / "calls").iterdir()
+            for line in file.read_text().splitlines()
+        )
+        return [
+            call
+            for call in map(json.loads, lines)
+            if datetime.fromisoformat(call["time"]) >= since
+            and (call["status"] == 403 or call["error"].startswith("AccessDenied"))
+        ]
 
     def published(self) -> Published:
         """What readers see now."""
@@ -101,7 +125,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     before = dict(os.environ)
     try:
         done = subprocess.run(
-            [*command, "up"], capture_output=True, text=True, cwd=ROOT, check=False
+            [*command, "up", "--enforce-iam"], capture_output=True, text=True, cwd=ROOT, check=False
         )
         assert done.returncode == 0, done.stderr
         os.environ.update(stack.at(folder).aws.exports())
@@ -115,16 +139,34 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         os.environ.update(before)
 
 
+@pytest.fixture(autouse=True)
+def everybody_may_do_what_they_do(lake: Lake) -> Iterator[None]:
+    """No policy lacks a permission."""
+    began = datetime.now(UTC)
+    yield
+    assert lake.denied(since=began) == []
+
+
 @pytest.fixture
 def alert_queue(lake: Lake) -> Iterator[str]:
     """A queue that gets every alert."""
     sqs = boto3.client("sqs")
     queue = sqs.create_queue(QueueName=f"alerts-{time.time_ns()}")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    arn, topic = attributes["Attributes"]["QueueArn"], lake.outputs["AlertTopicArn"]
+    topic_sends = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [topic_sends]})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
     subscription = boto3.client("sns").subscribe(
-        TopicArn=lake.outputs["AlertTopicArn"],
+        TopicArn=topic,
         Protocol="sqs",
-        Endpoint=arn["Attributes"]["QueueArn"],
+        Endpoint=arn,
         Attributes={"RawMessageDelivery": "true"},
         ReturnSubscriptionArn=True,
     )

@@ -208,7 +208,7 @@ def test_one_contract_file_brings_a_source_to_analysts(lake: Lake, checkout: Pat
         f"SELECT transactions, units, revenue FROM daily_sales"
         f" WHERE sale_date = DATE '{DAY}' AND channel = 'museum'"
     ) == [["2", "5", "44.75"]]
-    assert lake.query(
+    assert lake.books(
         f"SELECT reason, raw FROM retail_ops.quarantine WHERE dataset = '{DATASET}' ORDER BY 1, 2"
     ) == [
         ["invalid:pieces", "R3|07.05.2024 11:30|Postcard|none|1,20"],

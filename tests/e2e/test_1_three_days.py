@@ -96,7 +96,7 @@ def test_quarantine_holds_every_planted_fault_with_its_reason(
     lake: Lake, days: list[date], sample: Path
 ) -> None:
     truth = json.loads((sample / "truth.json").read_text())
-    rows = lake.query(
+    rows = lake.books(
         "SELECT q.dataset, q.reason, count(*) FROM retail_ops.quarantine q"
         " JOIN retail_ops.published p ON p.table_name = 'quarantine'"
         " AND CAST(p.ingest_date AS date) = q.ingest_date AND p.release = q.release"

@@ -33,12 +33,15 @@ def test_a_forgotten_customer_leaves_sales_without_a_name(lake: Lake) -> None:
         [before[1][0], kept, "20.00"],
         [before[2][0], None, "20.00"],
     ]
-    assert lake.query(
+    assert lake.books(
         "SELECT q.reason, q.raw FROM retail_ops.quarantine q JOIN retail_ops.published p"
         " ON p.table_name = 'quarantine' AND CAST(p.ingest_date AS date) = q.ingest_date"
         f" AND p.release = q.release WHERE q.ingest_date = DATE '{DAY}'"
         " AND q.dataset = 'ecommerce_orders'"  # the tills' own customers are refused beside it
     ) == [["out_of_range:quantity", None]]
+    assert lake.query(f"SELECT kind, task FROM run_costs WHERE run_id = '{run}'") == [
+        ["athena", "request"]
+    ]
     done = lake.published()
     again = runs.start({"customer_token": token, "dry_run": False})
     runs.succeed(again, RUN_SECONDS)
