@@ -135,7 +135,10 @@ class Budget:
         rows, currency = list(rows), self.tariff.currency
         parts = []
         for kind, name in KINDS.items():
-            amount = money(total(row for row in rows if row["kind"] == kind), currency)
+            mine = [row for row in rows if row["kind"] == kind]
+            if not mine and kind == "extract":  # as a rule, workers make all of them
+                continue
+            amount = money(total(mine), currency)
             expected = f" of {money(Decimal(estimate[kind]), currency)}" if kind in estimate else ""
             parts.append(f"{name} {amount}{expected and expected + ' estimated'}")
         allowed = money(self.lake.costs.budget_per_run, currency)

@@ -12,6 +12,7 @@ How AWS counts (https://aws.amazon.com/glue/pricing/, https://aws.amazon.com/ath
   is free, and so is DDL; one that was cancelled is not. Units are binary (1 TB = 2^40 bytes).
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,10 +21,11 @@ from typing import Any, Literal
 
 from include.lake.strict_yaml import ContractError, Cursor
 
-Kind = Literal["crawl", "glue_job", "athena"]
+Kind = Literal["crawl", "extract", "glue_job", "athena"]
 #: The kinds, for people.
 KINDS: Mapping[Kind, str] = {
     "crawl": "Crawl",
+    "extract": "Glue extracts",
     "glue_job": "Glue job",
     "athena": "Athena statements",
 }
@@ -74,8 +76,8 @@ class Tariff:
     crawler_dpu_hour: Decimal
     terabyte_scanned: Decimal
 
-    def job_run(self, run: Mapping[str, Any]) -> Charge:
-        """What Glue's JobRun costs."""
+    def job_run(self, run: Mapping[str, Any], kind: Kind = "glue_job") -> Charge:
+        """What Glue's JobRun costs; it is of the job that builds silver, or an extract."""
         seconds = Decimal(str(run.get("ExecutionTime") or 0))
         used = run.get("DPUSeconds")
         if used is None:
@@ -83,9 +85,7 @@ class Tariff:
         used = Decimal(str(used))
         # the first minute is billed with as many DPUs as the run had on average
         billed = used * max(Decimal(1), JOB_LEAST_SECONDS / seconds) if seconds else used
-        return _of_dpus(
-            "glue_job", run["Id"], run["JobRunState"], used, billed, self.dpu_hour, seconds
-        )
+        return _of_dpus(kind, run["Id"], run["JobRunState"], used, billed, self.dpu_hour, seconds)
 
     def crawl(self, crawl: Mapping[str, Any]) -> Charge:
         """What a crawl of ListCrawls costs; one that is not listed yet costs the minimum."""
@@ -186,10 +186,10 @@ def read_costs(cursor: Cursor) -> Costs:
 
 
 def table_of(task_id: str) -> str:
-    """What a task builds or reads for: a mart, or a layer."""
+    """What a task builds or reads for: a mart, a dataset, or a layer."""
     name = task_id.rpartition(".")[2]
     layers = {"crawl_bronze": "bronze", "bronze_to_silver": "silver"}
-    return layers.get(name) or name.removeprefix("build_").removeprefix("check_")
+    return layers.get(name) or re.sub("^(build|check|extract)_", "", name)
 
 
 def total(rows: Iterable[Mapping[str, Any]]) -> Decimal:

@@ -20,8 +20,8 @@ class Tariff(Protocol):
     def crawl(self, crawl: Mapping[str, Any], /) -> Any:
         """Price a crawl of ListCrawls."""
 
-    def job_run(self, run: Mapping[str, Any], /) -> Any:
-        """Price a JobRun that has ended."""
+    def job_run(self, run: Mapping[str, Any], kind: Any, /) -> Any:
+        """Price a JobRun that has ended; `kind` is what it was for: `glue_job` or `extract`."""
 
     def statement(self, execution: Mapping[str, Any], /) -> Any:
         """Price a QueryExecution that has ended."""
@@ -109,9 +109,9 @@ class RunCosts:
         """Write down a crawl (of ListCrawls)."""
         self._write(ti, self.rules.tariff.crawl(crawl))
 
-    def ran(self, ti: Any, run: Mapping[str, Any]) -> None:
+    def ran(self, ti: Any, run: Mapping[str, Any], kind: str = "glue_job") -> None:
         """Write down a job run that has ended, however it did."""
-        self._write(ti, self.rules.tariff.job_run(run))
+        self._write(ti, self.rules.tariff.job_run(run, kind))
 
     def queried(self, ti: Any, execution: Mapping[str, Any]) -> None:
         """Write down a statement that has ended, however it did."""

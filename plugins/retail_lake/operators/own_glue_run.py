@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.providers.amazon.aws.links.glue import GlueJobRunDetailsLink
 from airflow.providers.amazon.aws.operators.glue import GlueJobOperator
@@ -55,6 +55,7 @@ class OwnGlueRunOperator(FinalRefusals, GlueJobOperator):
     """
 
     template_fields: Sequence[str] = ("job_name", "run_job_kwargs", "script_args")
+    cost_kind: ClassVar[str] = "glue_job"
 
     def __init__(
         self,
@@ -160,7 +161,7 @@ class OwnGlueRunOperator(FinalRefusals, GlueJobOperator):
                 f"it ({(event or {}).get('message', 'no message')}); a retry takes it over"
             )
         if self.costs:
-            self.costs.ran(context["ti"], run)
+            self.costs.ran(context["ti"], run, self.cost_kind)
         if state != "SUCCEEDED":
             raise self.failure(run)
         address = self._address(run_token(run))
@@ -194,7 +195,7 @@ class OwnGlueRunOperator(FinalRefusals, GlueJobOperator):
             if not own:
                 raise AirflowException(
                     f"Glue job {self.job_name} is already running for somebody else and allows no "
-                    "second run; a retry tries again"
+                    "further run; a retry tries again"
                 ) from error
             return str(own[0]["Id"])
         self.log.info("Started %s run %s, token %s", self.job_name, answer["JobRunId"], token)

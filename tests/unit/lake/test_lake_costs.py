@@ -115,6 +115,7 @@ def test_a_row_has_the_tables_columns_and_exact_text() -> None:
     [
         ("crawl_bronze", "bronze"),
         ("bronze_to_silver", "silver"),
+        ("ingest.extract_store_transactions", "store_transactions"),
         ("gold.build_top_products", "top_products"),
         ("gold.check_top_products", "top_products"),
         ("restatements", "restatements"),
@@ -206,6 +207,20 @@ def test_a_summary_has_spent_estimated_and_allowed() -> None:
         "Cost so far 0.17 USD, budget 1.00 USD: Crawl 0.15 USD, Glue job 0.0200 USD of 0.0300 USD"
         " estimated, Athena statements 0.00 USD of 0.0007 USD estimated."
     )
+
+
+def test_an_extract_by_glue_is_spent_and_no_part_of_the_jobs_rate() -> None:
+    run = {"Id": "jr_1", "JobRunState": "SUCCEEDED", "ExecutionTime": 90, "DPUSeconds": 180.0}
+    charge = TARIFF.job_run(run, "extract")
+    assert (charge.kind, charge.amount) == ("extract", TARIFF.job_run(run).amount)
+    row = TARIFF.row(charge, "manual__1", "ingest.extract_store_transactions")
+    assert "Crawl 0.00 USD, Glue extracts 0.0220 USD, Glue job" in BUDGET.summary([row], {})
+    counted_job = [(inputs(GB), [counted("glue_job", 620)])]
+    with_extract = [(inputs(GB), [counted("glue_job", 620), row])]
+    found, expected = (BUDGET.estimate(inputs(GB), each) for each in (with_extract, counted_job))
+    assert found == expected
+    with pytest.raises(OverBudgetError):
+        BUDGET.require([{**row, "amount": "0.81"}], {"glue_job": "0.20"}, "glue_job")
 
 
 def test_learns_from_the_last_days_published() -> None:
