@@ -78,6 +78,7 @@ with DAG(
         opened=opened,
         secret_id=STACK.secret_id,
         time_zone=LAKE.time_zone,
+        extract_job=STACK.extract_job_name,
         **STORE,
     )
     crawl = operators.ReleaseCrawlerOperator(task_id="crawl_bronze", crawler=STACK.crawler_name)

@@ -47,12 +47,16 @@ def open_session() -> SparkSession:
 
 
 @contextmanager
-def source_errors() -> Iterator[None]:
-    """Brings a SourceError raised in a Spark worker back as what it is, without the Java trace."""
+def source_errors(*kinds: type[Exception]) -> Iterator[None]:
+    """Brings an error of a Spark worker back as what it is, without the Java trace.
+
+    Args:
+        kinds: of errors that are brought back; without any, it is SourceError.
+    """
     try:
         yield
     except (PySparkException, Py4JJavaError) as error:
-        found = re.search(r"SourceError: (.+)", str(error))
-        if found is None:
-            raise
-        raise SourceError(found[1]) from None
+        for kind in kinds or (SourceError,):
+            if found := re.search(rf"{kind.__name__}: (.+)", str(error)):
+                raise kind(found[1]) from None
+        raise

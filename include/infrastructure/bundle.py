@@ -4,7 +4,8 @@
 
 MWAA: `mwaa/dags/` (with `include/{lake,contracts,deployment.json}` and `sql/` inside, because
 nothing else of the project reaches a worker), `mwaa/plugins.zip`, `mwaa/requirements.txt`,
-`mwaa/startup.sh`. Glue: `glue/jobs/bronze_to_silver.py` and `glue/jobs/retail_lake.zip`.
+`mwaa/startup.sh`. Glue: `glue/jobs/bronze_to_silver.py`, `glue/jobs/extract_table.py` and their
+modules, `glue/jobs/retail_lake.zip`.
 The same sources give the same bytes, on any machine and at any time.
 """
 
@@ -19,7 +20,7 @@ from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).parents[2]
 DEPLOYMENT = ROOT / "include" / "deployment.json"
-ENTRY_SCRIPT = "bronze_to_silver.py"
+ENTRY_SCRIPTS = ("bronze_to_silver.py", "extract_table.py")
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 Files = dict[str, bytes]
@@ -75,17 +76,19 @@ def mwaa_files(root: Path, deployment: Path) -> Files:
 
 
 def glue_files(root: Path) -> Files:
-    """Content of the Glue job's bucket, path to bytes: the entry script and its modules' zip."""
+    """Content of the Glue jobs' bucket, path to bytes: entry scripts and their modules' zip."""
     jobs = _tree(root / "glue_jobs")
-    if ENTRY_SCRIPT not in jobs:
-        raise BundleError(f"glue_jobs/{ENTRY_SCRIPT} is missing: the job's ScriptLocation.")
-    script = jobs.pop(ENTRY_SCRIPT)
+    for name in ENTRY_SCRIPTS:
+        if name not in jobs:
+            raise BundleError(f"glue_jobs/{name} is missing: a job's ScriptLocation.")
+    scripts = {f"jobs/{name}": jobs.pop(name) for name in ENTRY_SCRIPTS}
     modules = {
         **jobs,
+        **_placed("retail_extract", _tree(root / "plugins" / "retail_extract")),
         **_placed("include/lake", _tree(root / "include" / "lake")),
         **_placed("include/contracts", _tree(root / "include" / "contracts")),
     }
-    return {f"jobs/{ENTRY_SCRIPT}": script, "jobs/retail_lake.zip": zipped(modules)}
+    return {**scripts, "jobs/retail_lake.zip": zipped(modules)}
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:

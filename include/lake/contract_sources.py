@@ -84,12 +84,6 @@ def _database(
         time = custom["timeColumn"].one_of(times)
     if time is None:
         cursor.fail("has no timeColumn; name the timestamp column that puts rows into days")
-    engine = _choice(custom, "engine", ("worker", "glue"))
-    if engine == "glue":
-        custom["engine"].fail(
-            "glue is not supported yet; leave it out, a worker then streams the table in one "
-            "snapshot, with memory that does not grow with the rows"
-        )
     return {
         "format": "parquet",
         "options": {},
@@ -99,7 +93,7 @@ def _database(
         "table": custom["table"].text(IDENTIFIER, "a table name"),
         "time_column": time,
         "rows": _choice(custom, "rows", ("of_the_day", "until_day_end")),
-        "engine": engine,
+        "engine": _choice(custom, "engine", ("worker", "glue")),
     }
 
 

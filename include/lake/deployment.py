@@ -26,6 +26,7 @@ class Deployment:
     scripts_bucket: str
     crawler_name: str
     job_name: str
+    extract_job_name: str
     pipeline_workgroup: str
     analysts_workgroup: str
     alert_topic_arn: str
@@ -35,6 +36,7 @@ class Deployment:
     customer_token_key_secret_id: str
     airflow_role_arn: str
     glue_job_role_arn: str
+    extract_job_role_arn: str
     crawler_role_arn: str
     analyst_role_arn: str
     kms_key_arn: str

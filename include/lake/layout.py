@@ -60,6 +60,14 @@ def extract_staging_key(token: str) -> str:
     return values.joined(f"staging/extracts/{values.token(token)}", token)
 
 
+def extract_summary_key(run_token: str) -> str:
+    """What the Glue engine writes as its last act: the manifests of a run's extracts.
+
+    It is read once, and collected with what is left behind in staging.
+    """
+    return values.joined(f"{extract_staging_key(run_token)}.json", run_token)
+
+
 def extract_key(dataset: str, ingest_date: date, sha16: str, suffix: str) -> str:
     """The content-addressed name of an extract: first 16 hex digits of its bytes' sha256.
 

@@ -14,6 +14,7 @@ _MODULES = {
     "DatabaseToS3ParquetOperator": "extract",
     "FindQuarantinedOperator": "replay",
     "GiveTurnOperator": "turns",
+    "GlueExtractOperator": "glue_extract",
     "HousekeepingOperator": "housekeeping",
     "IngestTaskGroup": "ingest",
     "ListVersionsOperator": "rollback",
@@ -34,8 +35,12 @@ _MODULES = {
     "RollbackOperator": "rollback",
     "TakeTurnOperator": "turns",
 }
-#: kind of source → what extracts its days
-_EXTRACTS = {"database": "DatabaseToS3ParquetOperator", "rest_api": "RestApiToS3JsonLinesOperator"}
+#: kind of source and engine → what extracts its days
+_EXTRACTS = {
+    ("database", "worker"): "DatabaseToS3ParquetOperator",
+    ("database", "glue"): "GlueExtractOperator",
+    ("rest_api", "worker"): "RestApiToS3JsonLinesOperator",
+}
 
 
 def __getattr__(name: str) -> Any:

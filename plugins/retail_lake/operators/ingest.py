@@ -10,9 +10,10 @@ from retail_lake.sensors.delivery import DeliverySensor
 
 
 class Source(Protocol):
-    """Where a dataset comes from: `s3_drop`, or a kind that `EXTRACTS` names."""
+    """Where a dataset comes from: `s3_drop`, or a kind and an engine that `EXTRACTS` names."""
 
     kind: str
+    engine: str
     secret: str | None
 
 
@@ -32,6 +33,7 @@ class IngestTaskGroup(TaskGroup):
         opened: the task that opened the release, with the days and the markers to wait for.
         secret_id: name of a source's secret → its id in Secrets Manager.
         time_zone: of the business day.
+        extract_job: the Glue job for the tables that are too large for a worker.
         bucket: the lake's bucket.
         layout: where things lie.
     """
@@ -44,10 +46,12 @@ class IngestTaskGroup(TaskGroup):
         opened: Any,
         secret_id: Callable[[str], str],
         time_zone: str,
+        extract_job: str,
         bucket: str,
         layout: Any,
     ) -> None:
         super().__init__(group_id=group_id)
+        engines = {"worker": {"time_zone": time_zone}, "glue": {"job_name": extract_job}}
         with self:
             for each in contracts:
                 name = each.dataset
@@ -55,12 +59,12 @@ class IngestTaskGroup(TaskGroup):
                     markers = opened.output[f"markers_{name}"]
                     DeliverySensor(task_id=f"wait_{name}", bucket_key=markers)
                     continue
-                operators.EXTRACTS[each.source.kind](
+                operators.EXTRACTS[each.source.kind, each.source.engine](
                     task_id=f"extract_{name}",
                     secret_id=secret_id(str(each.source.secret)),
                     contract=each,
                     days=opened.output["days"],
-                    time_zone=time_zone,
                     bucket=bucket,
                     layout=layout,
+                    **engines[each.source.engine],
                 )

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
+from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import CronDataIntervalTimetable
 from airflow.serialization.serialized_objects import DagSerialization
 
+from include.lake import contracts
 from retail_lake.notifications.failure_alert import FailureAlert
 from tests.unit.dags.conftest import DAGS, sample_deployment
 
@@ -127,6 +130,35 @@ def test_crawler_and_job_are_used_by_one_run_at_a_time(dag: Any) -> None:
         "crawl_bronze",
         "bronze_to_silver",
     }
+
+
+def test_a_table_too_large_for_a_worker_is_extracted_by_glue(
+    deployed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = contracts.load_lake()
+    engines = {"inventory_levels": "glue", "store_transactions": "glue"}
+    changed = tuple(
+        replace(each, source=replace(each.source, engine=engines.get(each.dataset, "worker")))
+        for each in lake.contracts
+    )
+    monkeypatch.setattr(contracts, "load_lake", lambda: replace(lake, contracts=changed))
+    file = DAGS / "retail_sales_daily.py"
+    dag = DagBag(dag_folder=str(file), include_examples=False).dags["retail_sales_daily"]
+    assert set(dag.task_ids) == TASKS
+    extracts = {task.dataset: task for task in dag.tasks if "ingest.extract_" in task.task_id}
+    assert {name: type(task).__name__ for name, task in extracts.items()} == {
+        **dict.fromkeys(engines, "GlueExtractOperator"),
+        "customers": "DatabaseToS3ParquetOperator",
+        "marketplace_sales": "RestApiToS3JsonLinesOperator",
+    }
+    for task in (extracts[name] for name in engines):
+        assert task.job_name == "the-extract-job-name"
+        assert task.secret_id == "the-tills-secret-id"
+        assert (task.deferrable, task.pool) == (True, "default_pool")
+        assert task.costs is dag.get_task("bronze_to_silver").costs is not None
+        assert task.script_location is None
+    stored = DagSerialization.to_dict(dag)
+    assert " object at 0x" not in json.dumps(stored, default=str)
 
 
 def test_markers_stay_a_list(dag: Any) -> None:

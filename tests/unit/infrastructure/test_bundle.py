@@ -38,6 +38,7 @@ def project(tmp_path: Path) -> Path:
         "dags/__pycache__/daily.cpython-312.pyc": "no",
         "plugins/shop/__init__.py": "",
         "plugins/shop/operators/run.py": "RUN = 1\n",
+        "plugins/retail_extract/table.py": "TABLE = 1\n",
         "plugins/.DS_Store": "no",
         "include/lake/__init__.py": "",
         "include/contracts/orders.yaml": "orders: 1\n",
@@ -46,6 +47,7 @@ def project(tmp_path: Path) -> Path:
         "include/infrastructure/startup.sh": "echo\n",
         "sql/gold/mart.sql": "SELECT 1\n",
         "glue_jobs/bronze_to_silver.py": "JOB = 1\n",
+        "glue_jobs/extract_table.py": "JOB = 2\n",
         "glue_jobs/transforms/clean.py": "CLEAN = 1\n",
         "requirements.txt": "a==1\n",
     }.items():
@@ -79,10 +81,12 @@ def test_both_shapes(project: Path, tmp_path: Path) -> None:
         "mwaa/requirements.txt",
         "mwaa/startup.sh",
         "glue/jobs/bronze_to_silver.py",
+        "glue/jobs/extract_table.py",
         "glue/jobs/retail_lake.zip",
     }
     with zipfile.ZipFile(tmp_path / "out/mwaa/plugins.zip") as plugins:
         assert [name for name in plugins.namelist() if not name.endswith("/")] == [
+            "retail_extract/table.py",
             "shop/__init__.py",
             "shop/operators/run.py",
         ]
@@ -90,6 +94,7 @@ def test_both_shapes(project: Path, tmp_path: Path) -> None:
         assert [name for name in modules.namelist() if not name.endswith("/")] == [
             "include/contracts/orders.yaml",
             "include/lake/__init__.py",
+            "retail_extract/table.py",
             "transforms/clean.py",
         ]
 
@@ -126,6 +131,7 @@ def test_building_again_follows_the_sources(project: Path, tmp_path: Path) -> No
         "include/infrastructure/startup.sh",
         "requirements.txt",
         "glue_jobs/bronze_to_silver.py",
+        "glue_jobs/extract_table.py",
         "sql/gold/mart.sql",
     ],
 )

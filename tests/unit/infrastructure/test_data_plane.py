@@ -31,6 +31,7 @@ OUTPUTS = {
     "ScriptsBucket",
     "CrawlerName",
     "JobName",
+    "ExtractJobName",
     "PipelineWorkgroup",
     "AnalystsWorkgroup",
     "AlertTopicArn",
@@ -40,11 +41,13 @@ OUTPUTS = {
     "CustomerTokenKeySecretId",
     "AirflowRoleArn",
     "GlueJobRoleArn",
+    "ExtractJobRoleArn",
     "CrawlerRoleArn",
     "AnalystRoleArn",
     "KmsKeyArn",
 }
 TAKE_NO_RESOURCE = {"cloudwatch:PutMetricData", "glue:ListCrawls"}
+LOCK = TEMPLATE.parents[1] / "environments" / "glue.txt"
 
 Clients = Callable[[str], Any]
 
@@ -142,6 +145,24 @@ def test_roles_name_actions_and_resources(template: dict[str, Any]) -> None:
                     assert actions <= TAKE_NO_RESOURCE, where
 
 
+def test_the_network_of_the_extracts_is_opened_only_for_a_connection(
+    template: dict[str, Any],
+) -> None:
+    policy = template["Resources"]["ExtractNetworkPolicy"]
+    assert policy["Condition"] == "ExtractInVpc"
+    for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+        actions = statement["Action"]
+        looks = all(action.startswith("ec2:Describe") for action in actions)
+        assert (statement["Resource"] == "*") is looks, statement["Sid"]
+
+
+@pytest.mark.parametrize("job", ["BronzeToSilverJob", "ExtractTableJob"])
+def test_what_decides_bytes_is_what_was_tested(template: dict[str, Any], job: str) -> None:
+    arguments = resources(template, "AWS::Glue::Job")[job]["DefaultArguments"]
+    pins = arguments["--additional-python-modules"].lower().split(",")
+    assert set(pins) <= set(LOCK.read_text().lower().splitlines())
+
+
 def test_only_the_pointer_table_may_be_updated_by_airflow(template: dict[str, Any]) -> None:
     role = resources(template, "AWS::IAM::Role")["AirflowRole"]
     updates = [
@@ -164,15 +185,18 @@ def test_analysts_reach_neither_bronze_nor_quarantine(template: dict[str, Any]) 
 
 
 def test_alarm_has_the_metric_s_own_dimensions(template: dict[str, Any]) -> None:
-    alarm = resources(template, "AWS::CloudWatch::Alarm")["JobFailedAlarm"]
-    assert [dimension["Name"] for dimension in alarm["Dimensions"]] == [
-        "JobName",
-        "JobRunId",
-        "ObservabilityGroup",
-        "Type",
-    ]
-    arguments = resources(template, "AWS::Glue::Job")["BronzeToSilverJob"]["DefaultArguments"]
-    assert arguments["--enable-observability-metrics"] == "true"
+    jobs = resources(template, "AWS::Glue::Job")
+    alarms = resources(template, "AWS::CloudWatch::Alarm").values()
+    assert [alarm["Dimensions"][0]["Value"]["!Ref"] for alarm in alarms] == list(jobs)
+    for alarm in alarms:
+        assert [dimension["Name"] for dimension in alarm["Dimensions"]] == [
+            "JobName",
+            "JobRunId",
+            "ObservabilityGroup",
+            "Type",
+        ]
+    for job in jobs.values():
+        assert job["DefaultArguments"]["--enable-observability-metrics"] == "true"
 
 
 def test_crawler_makes_one_table_per_dataset(template: dict[str, Any]) -> None:
@@ -202,9 +226,10 @@ def test_deployed_resources_are_there(aws: Clients) -> None:
     for name, enforced in (("Pipeline", False), ("Analysts", True)):
         workgroup = athena.get_work_group(WorkGroup=outputs[f"{name}Workgroup"])["WorkGroup"]
         assert workgroup["Configuration"]["EnforceWorkGroupConfiguration"] is enforced
-    job = glue.get_job(JobName=outputs["JobName"])["Job"]
-    assert job["GlueVersion"] == "5.1"
-    assert job["Command"]["ScriptLocation"].startswith(f"s3://{outputs['ScriptsBucket']}/jobs/")
+    for name in ("JobName", "ExtractJobName"):
+        job = glue.get_job(JobName=outputs[name])["Job"]
+        assert job["GlueVersion"] == "5.1"
+        assert job["Command"]["ScriptLocation"].startswith(f"s3://{outputs['ScriptsBucket']}/jobs/")
     databases = {database["Name"] for database in glue.get_databases()["DatabaseList"]}
     assert databases >= {
         "retail_bronze",

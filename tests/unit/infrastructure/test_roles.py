@@ -12,12 +12,12 @@ from botocore.exceptions import ClientError
 from include.infrastructure import stack
 
 TEMPLATE = Path(stack.__file__).with_name("data_plane.yaml")
-ROLES = ("Airflow", "GlueJob", "Crawler", "Analyst")
+ROLES = ("Airflow", "GlueJob", "ExtractJob", "Crawler", "Analyst")
 DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
 # who may put and who may get an object below each prefix of the lake bucket
 LAKE_PREFIXES = {
-    "bronze/orders/ingest_date=2026-01-01/a": ("Airflow", "Airflow GlueJob Crawler"),
-    "staging/extracts/a": ("Airflow", "Airflow"),
+    "bronze/orders/ingest_date=2026-01-01/a": ("Airflow ExtractJob", "Airflow GlueJob Crawler"),
+    "staging/extracts/a": ("Airflow ExtractJob", "Airflow ExtractJob"),
     "silver/sales/release=r/a": ("GlueJob", "Airflow GlueJob Analyst"),
     "silver/customers/release=r/a": ("GlueJob", "Airflow GlueJob Analyst"),
     "silver/clean_orders/release=r/a": ("GlueJob", "Airflow GlueJob"),
@@ -116,7 +116,7 @@ def test_objects_of_the_lake(
 def test_nobody_deletes_bronze_and_only_spark_and_housekeeping_the_rest(
     as_role: Callable[[str, str], Any], outputs: dict[str, str]
 ) -> None:
-    keys = ["bronze/a", "staging/a", "silver/sales/a", "gold/a", "ops/published/a"]
+    keys = ["bronze/a", "staging/extracts/a", "silver/sales/a", "gold/a", "ops/published/a"]
     found = {
         (role, key)
         for role in ROLES
@@ -126,6 +126,7 @@ def test_nobody_deletes_bronze_and_only_spark_and_housekeeping_the_rest(
     assert found == {
         *(("Airflow", key) for key in keys if key != "bronze/a"),
         ("GlueJob", "silver/sales/a"),
+        ("ExtractJob", "staging/extracts/a"),
     }
 
 
@@ -142,7 +143,8 @@ def test_secrets(as_role: Callable[[str, str], Any], outputs: dict[str, str]) ->
         for name in (*sources, "CustomerTokenKeySecret")
     }
     assert readers == {
-        **{name: ["Airflow"] for name in sources},
+        **{name: ["Airflow", "ExtractJob"] for name in sources},
+        "MarketplaceSecret": ["Airflow"],
         "CustomerTokenKeySecret": ["GlueJob"],
     }
 
@@ -204,7 +206,8 @@ def test_catalog(root: Account, outputs: dict[str, str]) -> None:
 
 def test_runs(as_role: Callable[[str, str], Any], outputs: dict[str, str]) -> None:
     glue = as_role("Airflow", "glue")
-    assert allowed(glue.start_job_run, JobName=outputs["JobName"])
+    for name in ("JobName", "ExtractJobName"):
+        assert allowed(glue.start_job_run, JobName=outputs[name])
     assert not allowed(glue.start_job_run, JobName="another")
     assert not allowed(glue.update_job, JobName=outputs["JobName"], JobUpdate={})
     workgroups = {

@@ -198,3 +198,17 @@ def test_lake_loads_from_inside_a_zip(tmp_path: Path) -> None:
     views = sorted(file.stem for file in (ROOT / "sql").glob("*/*.sql"))
     assert len(views) >= 5
     assert done.stdout.strip() == f"{len(load_lake().contracts)} {views}"
+
+
+def test_a_table_too_large_for_a_worker_is_read_by_glue(tmp_path: Path) -> None:
+    for file in CONTRACTS.glob("*.yaml"):
+        (tmp_path / file.name).write_text(file.read_text())
+    store = tmp_path / "store_transactions.yaml"
+    secret = "      - property: secret\n"
+    engine = "      - property: engine\n        value: glue\n"
+    store.write_text(store.read_text().replace(secret, engine + secret))
+    contracts = load_lake(tmp_path).contracts
+    assert {each.dataset for each in contracts if each.source.engine == "glue"} == {
+        "store_transactions"
+    }
+    assert {each.source.engine for each in load_lake().contracts} == {"worker"}

@@ -9,9 +9,10 @@ import pytest
 from include.lake.deployment import DeploymentError, load
 
 OUTPUTS = (
-    "Environment LakeBucket ResultsBucket ScriptsBucket CrawlerName JobName PipelineWorkgroup "
-    "AnalystsWorkgroup AlertTopicArn TillsSecretId CustomersSecretId MarketplaceSecretId "
-    "CustomerTokenKeySecretId AirflowRoleArn GlueJobRoleArn CrawlerRoleArn AnalystRoleArn KmsKeyArn"
+    "Environment LakeBucket ResultsBucket ScriptsBucket CrawlerName JobName ExtractJobName "
+    "PipelineWorkgroup AnalystsWorkgroup AlertTopicArn TillsSecretId CustomersSecretId "
+    "MarketplaceSecretId CustomerTokenKeySecretId AirflowRoleArn GlueJobRoleArn ExtractJobRoleArn "
+    "CrawlerRoleArn AnalystRoleArn KmsKeyArn"
 )
 
 

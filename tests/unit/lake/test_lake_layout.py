@@ -17,6 +17,7 @@ R, T, DAY = "r20260702_bbbbbbbbbbbb", "0123456789abcdef", date(2026, 7, 2)
 def test_keys_are_as_documented() -> None:
     assert layout.success_key("a", DAY) == "bronze/a/ingest_date=2026-07-02/_SUCCESS"
     assert layout.extract_staging_key(T) == f"staging/extracts/{T}"
+    assert layout.extract_summary_key(T) == f"staging/extracts/{T}.json"
     assert (
         layout.extract_key("a", DAY, T, "parquet") == f"bronze/a/ingest_date=2026-07-02/{T}.parquet"
     )

@@ -16,6 +16,7 @@ from include.lake.contracts import load_lake
 from retail_lake.hooks.run_costs import RunCosts
 from retail_lake.operators.athena import ReleaseAthenaOperator
 from retail_lake.operators.crawler import ReleaseCrawlerOperator
+from retail_lake.operators.glue_extract import GlueExtractOperator
 from tests.unit.plugins.conftest import complete
 from tests.unit.plugins.test_glue_job import SCRIPT, ReleaseGlueJobOperator
 from tests.unit.plugins.world import World, release
@@ -171,6 +172,37 @@ def test_a_job_is_estimated_first_and_booked_even_if_it_fails(
     with pytest.raises(AirflowFailException, match="over budget"):
         complete(operator(), world.context)
     assert len(client("glue").get_job_runs(JobName=name)["JobRuns"]) == 1, "no second run began"
+
+
+def test_an_extract_by_glue_is_booked_though_nothing_was_estimated(
+    make: Callable[..., Ledger], world: World, client: Callable[[str], Any]
+) -> None:
+    ledger = make()
+    world.context["ti"].task_id = "ingest.extract_store_transactions"
+    world.put("jobs/script.py", b"raise SystemExit('no database')")
+    name = f"job-{uuid.uuid4().hex[:8]}"
+    client("glue").create_job(
+        Name=name,
+        Role="arn:aws:iam::000000000000:role/job",
+        Command={"Name": "pythonshell", "ScriptLocation": f"s3://{world.bucket}/jobs/script.py"},
+    )
+    extract = GlueExtractOperator(
+        task_id="extract_store_transactions",
+        job_name=name,
+        secret_id="tills",
+        contract=LAKE.contract("store_transactions"),
+        days=["2025-03-01"],
+        bucket=world.bucket,
+        layout=layout,
+        waiter_delay=1,
+        costs=ledger.costs,
+    )
+    with pytest.raises(AirflowException, match="no database"):
+        complete(extract, world.context)
+    (row,) = ledger.booked()
+    assert (row["kind"], row["table_name"]) == ("extract", "store_transactions")
+    assert Decimal(str(row["amount"])) > 0
+    assert ledger.costs.estimated(R) == {}
 
 
 def test_an_estimate_learns_from_what_is_published(
