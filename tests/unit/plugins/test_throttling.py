@@ -5,13 +5,14 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowException
 from botocore.exceptions import HTTPClientError
 
 from retail_lake.hooks.catalog import CatalogHook, SupersededError
 from retail_lake.operators.athena import ReleaseAthenaOperator
 from tests.unit.plugins.conftest import complete
 from tests.unit.plugins.databases.proxies import Fault, FaultyS3
-from tests.unit.plugins.test_glue_job import RELEASE, Job, job
+from tests.unit.plugins.test_glue_job import RELEASE, Job, job, until
 from tests.unit.plugins.world import DAY, World, release
 
 __all__ = ["job"]  # a fixture
@@ -88,6 +89,20 @@ def test_a_start_whose_answer_is_lost_is_the_run_that_is_waited_for(
     (run,) = job.runs()
     assert run["Id"] == result["job_run_id"]
     assert job.partitions() == [["2025-03-01", RELEASE]]
+
+
+def test_a_job_that_runs_for_somebody_else_is_started_after_that_and_once(
+    job: Job, context: Any
+) -> None:
+    """ConcurrentRunsExceeded is waited for by the task's retries, whose pauses grow."""
+    other = job.glue.start_job_run(JobName=job.name, Arguments={"--mode": "sleep"})["JobRunId"]
+    with pytest.raises(AirflowException, match="already running for somebody else"):
+        job.operator("write").execute(context)
+    job.glue.batch_stop_job_run(JobName=job.name, JobRunIds=[other])
+    until(job, other, "STOPPED")
+    context["ti"].try_number = 2
+    complete(job.operator("write"), context)
+    assert [run["JobRunState"] for run in job.runs()] == ["SUCCEEDED", "STOPPED"]
 
 
 def lose_the_answer(lossy: FaultyS3, hook: CatalogHook, times: int) -> None:
