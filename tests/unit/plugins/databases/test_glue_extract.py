@@ -24,10 +24,7 @@ from tests.unit.plugins.databases.tills import Tills, keys, read
 from tests.unit.plugins.test_glue_job import start, until
 
 DAYS = ["2025-03-31", "2025-03-29", "2025-03-30"]
-WAITING = (
-    "SELECT pid FROM pg_stat_activity "
-    "WHERE application_name LIKE 'extract_table.tills.%' AND wait_event_type = 'Lock'"
-)
+WAITING = "SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'public.tills'::regclass"
 SHIPPED = bundle.ROOT / "include" / "contracts"
 
 
