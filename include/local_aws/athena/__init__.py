@@ -10,6 +10,7 @@ of Parquet files (at least 16 KiB each), which AWS does not bill.
 
 from include.local_aws import catalog
 from include.local_aws.athena.metadata import Metadata
+from include.local_aws.athena.prepared_statements import prepared_statement_actions
 from include.local_aws.athena.relations import glue_of
 from include.local_aws.athena.runner import Runner
 from include.local_aws.athena.service import Service
@@ -39,4 +40,8 @@ def actions(context: Context) -> dict[str, Handler]:
         "AmazonAthena.GetWorkGroup": service.work_group,
         "AmazonAthena.GetTableMetadata": metadata.get,
         "AmazonAthena.ListTableMetadata": metadata.list,
+        **{
+            f"AmazonAthena.{name}": handler
+            for name, handler in prepared_statement_actions(context).items()
+        },
     }

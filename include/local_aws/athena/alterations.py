@@ -1,10 +1,10 @@
-"""Runs ALTER TABLE ADD COLUMNS and SET TBLPROPERTIES."""
+"""Runs ALTER TABLE ADD and REPLACE COLUMNS, SET LOCATION and SET TBLPROPERTIES."""
 
 from typing import Any
 
 from sqlglot import exp
 
-from include.local_aws.athena.ddl import done, target, words
+from include.local_aws.athena.ddl import done, properties, target, words
 from include.local_aws.athena.errors import QueryError, not_supported
 from include.local_aws.athena.external_tables import column_of
 from include.local_aws.athena.relations import Table
@@ -20,10 +20,7 @@ def add_columns(session: Session) -> Outcome:
     """ALTER TABLE … ADD COLUMNS (name type, …): after the last data column."""
     found = words(session, rf"ALTER\s+TABLE\s+{NAME}\s+ADD\s+COLUMNS\s*\((?P<columns>.*)\)")
     table = target(session, found["name"])
-    tree = parse(f"CREATE EXTERNAL TABLE _t ({found['columns']}) LOCATION 's3://_/'")
-    if not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Schema):
-        raise not_supported("this form of ADD COLUMNS")
-    new = [column_of(column) for column in tree.this.expressions]
+    new = _columns(found["columns"])
     names = [column.name for column in table.all_columns]
     for column in new:
         if column["Name"] in names:
@@ -35,15 +32,37 @@ def add_columns(session: Session) -> Outcome:
     return done(session)
 
 
+def replace_columns(session: Session) -> Outcome:
+    """ALTER TABLE … REPLACE COLUMNS (name type, …): the data columns, all of them."""
+    found = words(session, rf"ALTER\s+TABLE\s+{NAME}\s+REPLACE\s+COLUMNS\s*\((?P<columns>.*)\)")
+    table = target(session, found["name"])
+    storage = {**table.glue["StorageDescriptor"], "Columns": _columns(found["columns"])}
+    _update(session, table, {"StorageDescriptor": storage})
+    return done(session)
+
+
+def set_location(session: Session) -> Outcome:
+    """ALTER TABLE … SET LOCATION 's3://…': partitions stay where they are."""
+    found = words(session, rf"ALTER\s+TABLE\s+{NAME}\s+SET\s+LOCATION\s+'(?P<place>s3://[^']+)'")
+    table = target(session, found["name"])
+    storage = {**table.glue["StorageDescriptor"], "Location": found["place"]}
+    _update(session, table, {"StorageDescriptor": storage})
+    return done(session)
+
+
+def _columns(text: str) -> list[dict[str, str]]:
+    """Read `name type [COMMENT '…'], …` as the catalog's columns."""
+    tree = parse(f"CREATE EXTERNAL TABLE _t ({text}) LOCATION 's3://_/'")
+    if not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Schema):
+        raise not_supported("this form of columns")
+    return [column_of(column) for column in tree.this.expressions]
+
+
 def set_properties(session: Session) -> Outcome:
     """ALTER TABLE … SET TBLPROPERTIES ('key'='value', …)."""
     found = words(session, rf"ALTER\s+TABLE\s+{NAME}\s+SET\s+TBLPROPERTIES\s*\((?P<pairs>.*)\)")
     table = target(session, found["name"])
-    tree = parse(
-        f"CREATE EXTERNAL TABLE _t (a int) LOCATION 's3://_/' TBLPROPERTIES ({found['pairs']})"
-    )
-    listed = tree.args["properties"].expressions
-    new = {p.this.name: p.args["value"].name for p in listed if type(p) is exp.Property}
+    new = properties(found["pairs"])
     _update(session, table, {"Parameters": {**(table.glue.get("Parameters") or {}), **new}})
     return done(session)
 

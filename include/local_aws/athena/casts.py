@@ -29,8 +29,8 @@ def casting(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
     if source in {"VARCHAR", "TEXT"}:
         macro = {"DATE": "_date_text", "TIMESTAMP": "_timestamp_text"}.get(kind)
         if kind in {"INT", *INTEGERS}:
-            macro = "_integer_text"
-        if macro:
+            inner = call("_integer_text", inner, exp.Literal.string(bare.upper()))
+        elif macro:
             inner = call(macro, inner)
     elif source in FLOATS and kind in {"INT", *INTEGERS}:
         inner = call("round", inner)

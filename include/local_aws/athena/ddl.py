@@ -11,6 +11,15 @@ from include.local_aws.athena.session import Outcome, Session, text_outcome
 from include.local_aws.athena.statements import NAME, split_name
 from include.local_aws.athena.translation import parse
 
+PROPERTIES = re.compile(r"\bWITH\s+DBPROPERTIES\s*\(", re.IGNORECASE)
+
+
+def properties(pairs: str) -> dict[str, str]:
+    """Read `'key'='value', …`."""
+    tree = parse(f"CREATE EXTERNAL TABLE _t (a int) LOCATION 's3://_/' TBLPROPERTIES ({pairs})")
+    listed = tree.args["properties"].expressions
+    return {p.this.name: p.args["value"].name for p in listed if type(p) is exp.Property}
+
 
 def target(session: Session, name: str) -> Table:
     """Look up the table that a DDL statement names.
@@ -45,11 +54,14 @@ def done(session: Session) -> Outcome:
 
 def create_database(session: Session) -> Outcome:
     """CREATE DATABASE."""
-    tree = parse(session.statement.sql)
+    sql, _, pairs = PROPERTIES.sub("\0", session.statement.sql).partition("\0")
+    tree = parse(sql)
     if not isinstance(tree, exp.Create):
         raise not_supported("this form of CREATE DATABASE")
     name = (tree.this.db or tree.this.name).lower()
     described: dict[str, Any] = {"Name": name}
+    if pairs:
+        described["Parameters"] = properties(pairs.rstrip(") \n"))
     listed = tree.args.get("properties")
     for item in listed.expressions if listed else []:
         if isinstance(item, exp.SchemaCommentProperty):

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import duckdb
 
-from include.local_aws.athena.errors import OTHER, SYSTEM, QueryError
 from include.local_aws.athena.macros import MACROS
 from include.local_aws.athena.types import Column, literal
+from include.local_aws.athena.wording import as_athena
 from include.local_aws.front.context import Context
 
 MEMORY_LIMIT = "1500MB"
@@ -22,8 +22,6 @@ SELECT coalesce(sum(CAST(coalesce(response.headers['content-length'],
 FROM duckdb_logs_parsed('HTTP') WHERE request.type = 'GET'
 AND regexp_matches(CAST(response.status AS VARCHAR), '^(OK|Partial)')
 """
-OWN_ERRORS = ("DIVISION_BY_ZERO", "INVALID_CAST_ARGUMENT", "INVALID_FUNCTION_ARGUMENT",
-              "NOT_SUPPORTED", "HIVE_BAD_DATA", "HIVE_CURSOR_ERROR")  # fmt: skip
 
 
 class Engine:
@@ -89,7 +87,7 @@ class Engine:
         try:
             return self._connection.execute(sql)
         except duckdb.Error as error:
-            raise _as_athena(error, sql) from error
+            raise as_athena(error, sql) from error
 
     def settle(self) -> None:
         """Add what came from S3 since the last time to the bill: data, and Parquet footers."""
@@ -103,7 +101,7 @@ class Engine:
             rows: list[tuple[Any, ...]] = cursor.fetchmany(size)
             return rows
         except duckdb.Error as error:
-            raise _as_athena(error, "") from error
+            raise as_athena(error, "") from error
 
     def columns(self, select: str) -> list[Column]:
         """Give names and types that a SELECT would have."""
@@ -128,28 +126,3 @@ def _httpfs() -> Path:
         if file.name == "httpfs.duckdb_extension":
             return Path(str(wheel.locate_file(file)))
     raise FileNotFoundError("httpfs.duckdb_extension: reinstall the wheel duckdb-extension-httpfs")
-
-
-def _as_athena(error: duckdb.Error, sql: str) -> Exception:
-    """Name a DuckDB error as Athena names its own; interrupts pass unchanged."""
-    if isinstance(error, duckdb.InterruptException):
-        return error
-    text = str(error).partition("\n")[0]
-    for name in OWN_ERRORS:
-        if name in text:
-            return QueryError(name, text.partition(name)[2].partition("' to INT8")[0].lstrip(": "))
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return QueryError("EXCEEDED_MEMORY_LIMIT", text, SYSTEM)
-    if isinstance(error, duckdb.OutOfRangeException):
-        return QueryError("NUMERIC_VALUE_OUT_OF_RANGE", text)
-    if "HTTP 403" in text or "403 (Forbidden)" in text:
-        return QueryError("PERMISSION_DENIED", text)
-    if "JSON transform error" in text:
-        return QueryError("HIVE_BAD_DATA", text)
-    if "in JSON" in text or "Malformed JSON" in text:
-        return QueryError("HIVE_CURSOR_ERROR", f"Row is not a valid JSON Object - {text}")
-    if isinstance(error, duckdb.ConversionException):
-        return QueryError("INVALID_CAST_ARGUMENT", text)
-    if isinstance(error, (duckdb.BinderException, duckdb.CatalogException)):
-        return QueryError("NOT_SUPPORTED", f"not supported here: {text}")
-    return QueryError("GENERIC_INTERNAL_ERROR", f"{text} in {sql[:200]}", OTHER)

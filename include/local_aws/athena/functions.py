@@ -17,7 +17,7 @@ from include.local_aws.athena.types import to_trino
 SAME = (
     "Abs Acos And AnyValue Array ArrayAgg ArrayContains ArrayFilter ArrayMax "
     "ArrayMin ArraySize ArrayToString ArgMax ArgMin Asin Atan Atan2 Avg Between Case Cast Cbrt "
-    "Ceil Chr Coalesce Concat ConcatWs Corr Cos Count CountIf CovarPop CovarSamp CumeDist "
+    "Ceil Chr Coalesce ConcatWs Corr Cos Count CountIf CovarPop CovarSamp CumeDist "
     "CurrentDate CurrentTimestamp Day DayOfMonth DayOfWeekIso DayOfYear DenseRank Exists Exp "
     "FirstValue Floor Greatest Grouping GroupConcat Hex If Lag LastValue Lead Least Length "
     "Levenshtein Ln LogicalAnd LogicalOr Lower LowerHex MD5Digest Map MapFromEntries Max Min Month "
@@ -135,12 +135,19 @@ def plain_truncation(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
 
 
 def concatenation(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
-    """A || b: of texts or of arrays."""
-    for side in (node.this, node.expression):
-        kind = type_of(side)
-        joinable = {None, "VARCHAR", "BLOB", '"NULL"', "JSON"}
-        if kind not in joinable and not str(kind).endswith("[]") and not isinstance(side, exp.Null):
-            raise QueryError("TYPE_MISMATCH", f"Cannot apply operator: || to {kind}")
+    """A || b, concat(a, b, …): of texts or of arrays."""
+    sides = node.expressions or [node.this, node.expression]
+    kinds = [None if isinstance(side, exp.Null) else type_of(side) for side in sides]
+    joinable = {None, "VARCHAR", "BLOB", '"NULL"', "JSON"}
+    for kind in kinds:
+        if kind in joinable or str(kind).endswith("[]"):
+            continue
+        if isinstance(node, exp.Concat):
+            listed = ", ".join(to_trino(each) if each else "unknown" for each in kinds)
+            raise QueryError(
+                "FUNCTION_NOT_FOUND", f"Unexpected parameters ({listed}) for function concat"
+            )
+        raise QueryError("TYPE_MISMATCH", f"Cannot apply operator: || to {kind}")
     return None
 
 
@@ -229,6 +236,7 @@ FUNCTION_RULES: dict[type[exp.Expr], Rule] = {
     exp.StrToTime: strftime_pattern,
     exp.TimeToStr: strftime_pattern,
     exp.RegexpExtractAll: regexp_extract_all,
+    exp.Concat: concatenation,
     exp.DPipe: concatenation,
     exp.FromISO8601Date: from_iso8601_date,
     exp.Trunc: plain_truncation,

@@ -11,9 +11,9 @@ def _error(text: str) -> str:
     return f"CAST({text} AS TINYINT)"
 
 
-def _strict_text(kind: str, pattern: str) -> str:
+def _strict_text(reason: str, pattern: str) -> str:
     """SQL that gives the text x when it has the form that Trino accepts in a cast, else fails."""
-    failure = _error(f"'INVALID_CAST_ARGUMENT: Cannot cast ' || x || ' to {kind}'")
+    failure = _error(f"'INVALID_CAST_ARGUMENT: ' || {reason}")
     return (
         f"CASE WHEN x IS NULL OR regexp_full_match(x, '{pattern}') THEN x"
         f" ELSE CAST({failure} AS VARCHAR) END"
@@ -40,10 +40,15 @@ MACROS = [
     f"CREATE MACRO _ddiv(a, b, fa, fb, shift) AS CASE WHEN b = 0 THEN {_ZERO}"
     " ELSE _half_up(CAST(a * fa AS HUGEINT) * shift, CAST(b * fb AS HUGEINT)) END",
     # casts of text are strict in Trino
-    f"CREATE MACRO _integer_text(x) AS {_strict_text('BIGINT', '[+-]?[0-9]+')}",
-    "CREATE MACRO _date_text(x) AS " + _strict_text("date", _DAY + r"\s*"),
+    "CREATE MACRO _integer_text(x, kind) AS "
+    + _strict_text("'Cannot cast ''' || x || ''' to ' || kind", "[+-]?[0-9]+"),
+    "CREATE MACRO _date_text(x) AS "
+    + _strict_text("'Value cannot be cast to date: ' || x", _DAY + r"\s*"),
     "CREATE MACRO _timestamp_text(x) AS "
-    + _strict_text("timestamp", _DAY + r"( [0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?\s*"),
+    + _strict_text(
+        "'Value cannot be cast to timestamp: ' || x",
+        _DAY + r"( [0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?\s*",
+    ),
     "CREATE MACRO _double_text(x) AS CASE WHEN x IS NULL THEN NULL"
     " WHEN isnan(x) THEN 'NaN' WHEN isinf(x) THEN if(x > 0, 'Infinity', '-Infinity')"
     " WHEN x = 0 OR (abs(x) >= 1e-3 AND abs(x) < 1e7) THEN CAST(x AS VARCHAR)"

@@ -1,6 +1,7 @@
 """Runs ALTER TABLE ADD and DROP PARTITION and MSCK REPAIR TABLE."""
 
 import re
+from collections.abc import Sequence
 from urllib.parse import unquote
 
 from include.local_aws.athena import writing
@@ -41,6 +42,14 @@ def _values(table: Table, text: str) -> dict[str, str]:
             "COLUMN_NOT_FOUND", f"not partition columns of {table.qualified}: {unknown}"
         )
     return found
+
+
+def _folder(table: Table, values: Sequence[str]) -> str:
+    """Name a partition as Hive does: `key=value/…`."""
+    return "/".join(
+        f"{writing.escaped(key.name)}={writing.escaped(value)}"
+        for key, value in zip(table.keys, values, strict=True)
+    )
 
 
 def _partition_clauses(text: str) -> list[re.Match[str]]:
@@ -95,12 +104,8 @@ def add_partition(session: Session) -> Outcome:
             raise QueryError(
                 "INVALID_PARTITION_VALUE", f"{table.qualified} has more partition columns"
             )
-        folder = "".join(
-            f"{writing.escaped(key.name)}={writing.escaped(value)}/"
-            for key, value in zip(table.keys, ordered, strict=True)
-        )
         base = table.glue["StorageDescriptor"]["Location"].rstrip("/")
-        entries.append((ordered, clause["location"] or f"{base}/{folder}"))
+        entries.append((ordered, clause["location"] or f"{base}/{_folder(table, ordered)}/"))
     problems = _add(session, table, entries)
     if problems and not found["if"]:
         raise QueryError("ALREADY_EXISTS", problems[0])
@@ -158,5 +163,7 @@ def repair(session: Session) -> Outcome:
         if values not in known:
             found.setdefault(values, f"s3://{bucket}/{prefix}{'/'.join(folders)}")
     _add(session, table, [(list(values), place) for values, place in sorted(found.items())])
-    lines = [f"Partitions not in metastore:\t{table.name}:{'/'.join(v)}" for v in sorted(found)]
+    names = [f"{table.name}:{_folder(table, values)}" for values in sorted(found)]
+    lines = ["\t".join(("Partitions not in metastore:", *names))] if names else []
+    lines += [f"Repair: Added partition to metastore {name}" for name in names]
     return text_outcome(session, lines, ["Partitions"] if lines else [])

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import cast
 
 from sqlglot import exp
 
@@ -87,6 +88,7 @@ def explain(session: Session) -> Outcome:
         raise not_supported("EXPLAIN with options")
     translation, _ = prepare(session, query_of(sql))
     plan = session.engine.run(f"EXPLAIN {translation.sql}").fetchall()
+    session.engine.bytes_scanned = 0  # files were looked at to plan it; a plan is free on AWS
     lines = "\n".join(str(row[-1]) for row in plan).splitlines()
     return text_outcome(session, ["Query Plan", *lines], ["Query Plan"])
 
@@ -97,7 +99,9 @@ def create_view(session: Session) -> Outcome:
     if found is None:
         raise not_supported("this form of CREATE VIEW")
     database, name = split_name(found["name"], session.database)
-    columns = describe(session, query_of(found["sql"]))
+    query = query_of(found["sql"])
+    require_names(query)
+    columns = describe(session, query)
     require_distinct_names(columns)
     before = existing(session, database, name)
     if before is not None and not found["replace"]:
@@ -133,6 +137,18 @@ def existing(session: Session, database: str, name: str) -> Table | View | None:
         if error.name == "TABLE_NOT_FOUND":
             return None
         raise
+
+
+def require_names(query: exp.Query) -> None:
+    """Refuse computed columns without a name, as what is a table's or a view's column.
+
+    Raises:
+        QueryError: MISSING_COLUMN_NAME.
+    """
+    for position, item in enumerate(cast("exp.Query", query.unnest()).selects, 1):
+        if not item.is_star and not isinstance(item, (exp.Alias, exp.Column, exp.Dot)):
+            text = f"line 1:1: Column name not specified at position {position}"
+            raise QueryError("MISSING_COLUMN_NAME", text)
 
 
 def require_distinct_names(columns: list[Column]) -> None:

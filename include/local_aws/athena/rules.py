@@ -113,7 +113,8 @@ def _exact(node: exp.Expr, left: str | None, right: str | None) -> exp.Expr | No
     return cast(exp.Paren(this=copy), kind)
 
 
-def _family(kind: str) -> str:
+def family(kind: str) -> str:
+    """Name what the types that Trino converts to each other have in common."""
     if kind in INTEGERS or kind in FLOATS or kind.startswith("DECIMAL") or kind == "HUGEINT":
         return "number"
     if kind.startswith("TIMESTAMP") or kind == "DATE":
@@ -136,13 +137,33 @@ def _comparable(operator: str, left: exp.Expr, right: exp.Expr, type_of: TypeOf)
     nothing = {None, '"NULL"', "NULL"}
     if first in nothing or second in nothing or first is None or second is None:
         return
-    if _family(first) != _family(second):
+    if family(first) != family(second):
         raise mismatch(operator, first, second)
+
+
+NOT_BOOLEAN: dict[type[exp.Expr], str] = {
+    exp.Where: "WHERE clause must evaluate to a boolean: actual type {}",
+    exp.Having: "HAVING clause must evaluate to a boolean: actual type {}",
+    exp.And: "Logical expression term must evaluate to a boolean (actual: {})",
+    exp.Or: "Logical expression term must evaluate to a boolean (actual: {})",
+    exp.Not: "Value of logical NOT expression must evaluate to a boolean (actual: {})",
+}
+
+
+def condition(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
+    """WHERE, AND, NOT and their like: Trino converts nothing to boolean."""
+    for term in filter(None, (node.this, node.args.get("expression"))):
+        if isinstance(term, (exp.Predicate, exp.Connector, exp.Not, exp.Paren, exp.Null)):
+            continue
+        kind = type_of(term)
+        if kind not in {None, "BOOLEAN", '"NULL"'}:
+            raise QueryError("TYPE_MISMATCH", NOT_BOOLEAN[type(node)].format(to_trino(kind)))
+    return None
 
 
 def membership(node: exp.Expr, type_of: TypeOf) -> exp.Expr | None:
     """X IN (…): as equality."""
-    for item in node.expressions:
+    for item in filter(None, [*node.expressions, node.args.get("query")]):
         _comparable("=", node.this, item, type_of)
     return None
 
@@ -239,6 +260,11 @@ OPERATOR_RULES: dict[type[exp.Expr], Rule] = {
     exp.LTE: comparison,
     exp.NullSafeEQ: comparison,
     exp.NullSafeNEQ: comparison,
+    exp.Where: condition,
+    exp.Having: condition,
+    exp.And: condition,
+    exp.Or: condition,
+    exp.Not: condition,
     exp.In: membership,
     exp.Between: between,
     exp.Sum: aggregate,

@@ -12,9 +12,10 @@ from include.local_aws.athena.errors import QueryError
 from include.local_aws.athena.files import File, Partition, list_files, partitions_of
 from include.local_aws.athena.formats import format_of, readable, relation
 from include.local_aws.athena.information_schema import Listing
+from include.local_aws.athena.names import FILE
 from include.local_aws.athena.pruning import Needs, needs
 from include.local_aws.athena.relations import Glue, Table
-from include.local_aws.athena.translation import FILE, Translation, shown_columns
+from include.local_aws.athena.translation import Translation, shown_columns
 from include.local_aws.athena.types import from_hive, literal, quoted, to_hive
 
 SMALL_BYTES = 4 * 1024 * 1024

@@ -5,6 +5,7 @@ NULLs, is the oracle for types; where an operator's result depends on a type tha
 query is refused rather than computed differently.
 """
 
+import typing
 from collections.abc import Iterator, Mapping
 
 from sqlglot import exp
@@ -13,12 +14,15 @@ from sqlglot.optimizer.scope import Scope, ScopeType, traverse_scope
 from include.local_aws.athena.engine import Engine
 from include.local_aws.athena.errors import QueryError, not_supported
 from include.local_aws.athena.functions import FUNCTION_RULES, refuse_unknown
-from include.local_aws.athena.rules import OPERATOR_RULES
+from include.local_aws.athena.rules import OPERATOR_RULES, family
+from include.local_aws.athena.types import to_trino
 from include.local_aws.athena.unnesting import elements, is_plain, side_by_side
 
 RULES = OPERATOR_RULES | FUNCTION_RULES
 COLUMNS = "columns"
 """Key in a query node's meta data (which copies keep): column -> type of what it gives."""
+NOTHING = {'"NULL"', "NULL", "JSON"}
+"""Types of NULL literals, and of text that may be anything."""
 
 Environment = Mapping[str, Mapping[str, str | None]]
 """Source alias -> column -> DuckDB type (None: not known)."""
@@ -135,14 +139,26 @@ class Semantics:
 
     def _set_operation(self, node: exp.SetOperation) -> dict[str, str | None]:
         """Unify the columns of both sides as DuckDB does, refusing what Trino refuses."""
-        sides = []
-        for side in (node.left.unnest(), node.right.unnest()):
-            sides.append(side.meta.get(COLUMNS, {}))
-        left, right = sides
+        sides = [typing.cast("exp.Query", each.unnest()) for each in (node.left, node.right)]
+        counts = [len(side.selects) for side in sides]
+        operation = type(node).__name__.upper()
+        if counts[0] != counts[1]:
+            text = f"{operation} query has different number of fields: {counts[0]}, {counts[1]}"
+            raise QueryError("TYPE_MISMATCH", text)
+        left, right = (side.meta.get(COLUMNS, {}) for side in sides)
         result: dict[str, str | None] = {}
-        for (name, first), second in zip(left.items(), right.values(), strict=False):
+        pairs = zip(left.items(), right.values(), *(side.selects for side in sides), strict=False)
+        for position, ((name, first), second, *items) in enumerate(pairs, 1):
             result[name] = first if first == second else None
             if first and second and first != second:
+                literal = any(isinstance(item.unalias(), exp.Null) for item in items)
+                nothing = literal or {first, second} & NOTHING
+                if not nothing and family(first) != family(second):
+                    raise QueryError(
+                        "TYPE_MISMATCH",
+                        f"column {position} in {operation} query has incompatible types:"
+                        f" {to_trino(first)}, {to_trino(second)}",
+                    )
                 both = exp.Paren(this=exp.func("coalesce", exp.column("_t0"), exp.column("_t1")))
                 result[name] = self._ask(both, [first, second])
         return result

@@ -130,7 +130,7 @@ class Service:
 
     def get(self, request: dict[str, Any]) -> dict[str, Any]:
         """GetQueryExecution."""
-        return {"QueryExecution": self._find(request)[0]}
+        return {"QueryExecution": _shown(self._find(request)[0])}
 
     def batch_get(self, request: dict[str, Any]) -> dict[str, Any]:
         """BatchGetQueryExecution."""
@@ -141,7 +141,7 @@ class Service:
         for identity in identities:
             entry = self._store.get(identity)
             if entry:
-                found.append(entry[0])
+                found.append(_shown(entry[0]))
             else:
                 missing.append({
                     "QueryExecutionId": identity,
@@ -226,6 +226,12 @@ class Service:
         if offset < len(text):
             answer["NextToken"] = _token(offset)
         return answer
+
+
+def _shown(execution: dict[str, Any]) -> dict[str, Any]:
+    """Show an execution with what every answer says about reuse of results."""
+    own = {"ResultReuseInformation": {"ReusedPreviousResult": False}}
+    return execution | {"Statistics": own | execution["Statistics"]}
 
 
 def _token(offset: int) -> str:

@@ -105,6 +105,20 @@ def partitions(session: Session) -> Outcome:
     return text_outcome(session, sorted(lines), ["partition"])
 
 
+def table_properties(session: Session) -> Outcome:
+    """SHOW TBLPROPERTIES table [('key')]."""
+    pattern = rf"SHOW\s+TBLPROPERTIES\s+{NAME}(?:\s*\(\s*['\"](?P<key>[^'\"]+)['\"]\s*\))?"
+    found = words(session, pattern)
+    table = target(session, found["name"])
+    given: dict[str, str] = table.glue.get("Parameters") or {}
+    if (key := found["key"]) is None:
+        lines = [f"{name}\t{value}" for name, value in sorted(given.items())]
+    else:
+        missing = f"Table {table.qualified} does not have property: {key}"
+        lines = [given.get(key, missing)]
+    return text_outcome(session, lines, ["prpt_name", "prpt_value"])
+
+
 def create_view(session: Session) -> Outcome:
     """SHOW CREATE VIEW view."""
     found = words(session, rf"SHOW\s+CREATE\s+VIEW\s+{NAME}")

@@ -7,7 +7,12 @@ from sqlglot import exp
 from include.local_aws.athena import writing
 from include.local_aws.athena.errors import QueryError, not_supported
 from include.local_aws.athena.files import split_location
-from include.local_aws.athena.queries import existing, prepare, require_distinct_names
+from include.local_aws.athena.queries import (
+    existing,
+    prepare,
+    require_distinct_names,
+    require_names,
+)
 from include.local_aws.athena.relations import CATALOG
 from include.local_aws.athena.session import Outcome, Session, text_outcome
 from include.local_aws.athena.statements import RESERVED
@@ -52,6 +57,7 @@ def create_table_as(session: Session) -> Outcome:
             "TABLE_ALREADY_EXISTS",
             f"line 1:1: Destination table '{CATALOG}.{database}.{name}' already exists",
         )
+    require_names(tree.expression)
     layout = _layout(session, properties_of(tree))
     writing.require_empty(session.s3, layout.location, f"{database}.{name}")
     translation, columns = prepare(session, tree.expression)

@@ -6,27 +6,17 @@ from dataclasses import dataclass, field
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.dialects.athena import Athena
-from sqlglot.errors import OptimizeError, ParseError, TokenError
-from sqlglot.optimizer.qualify import qualify
+from sqlglot.errors import ParseError, TokenError
 
 from include.local_aws.athena.engine import Engine
 from include.local_aws.athena.errors import QueryError, not_supported
 from include.local_aws.athena.information_schema import Listing
+from include.local_aws.athena.names import FILE, place_hidden_columns, qualified
 from include.local_aws.athena.relations import Relations, Table, View
 from include.local_aws.athena.semantics import Semantics
 from include.local_aws.athena.types import Column
 
 MAX_VIEW_DEPTH = 20
-FILE = "$path"
-"""The hidden column of every table: the URL of the file that a row is in."""
-
-
-class Dialect(Athena):
-    """Athena's dialect, whose hidden columns a star does not show."""
-
-    PSEUDOCOLUMNS = {FILE.upper()}  # noqa: RUF012 - the base class declares it so
-    EXCLUDES_PSEUDOCOLUMNS_FROM_STAR = True
 
 
 @dataclass
@@ -94,8 +84,8 @@ def translate(query: exp.Query, database: str, relations: Relations, engine: Eng
         name: {column.name: _opaque(column.type) for column in shown_columns(table)}
         for name, table in scans.items()
     }
-    tree = _qualified(tree, schema)
-    _place_hidden_columns(tree)
+    tree = qualified(tree, schema)
+    place_hidden_columns(tree)
     types = {name: {c.name: c.type for c in shown_columns(table)} for name, table in scans.items()}
     columns = Semantics(engine, types).apply(tree)
     shown = [(names.get(name, name), kind) for name, kind in columns]
@@ -112,63 +102,6 @@ def shown_columns(table: Table) -> tuple[Column, ...]:
 def _opaque(kind: str) -> str:
     """Type that sqlglot is told: only what it needs to resolve names."""
     return kind if re.fullmatch(r"[A-Z]+|DECIMAL\(\d+,\s*\d+\)", kind) else "UNKNOWN"
-
-
-def _qualified(tree: exp.Query, schema: dict[str, object]) -> exp.Query:
-    """Give every column its table and every output a name."""
-    try:
-        result = qualify(
-            tree,
-            schema=schema or {"_none": {"_none": "INT"}},
-            dialect=Dialect,
-            expand_alias_refs=False,
-            quote_identifiers=True,
-            validate_qualify_columns=True,
-        )
-    except OptimizeError as error:
-        raise _resolution_error(str(error)) from error
-    if not isinstance(result, exp.Query):
-        raise not_supported("this form of query")
-    return result
-
-
-def _place_hidden_columns(tree: exp.Query) -> None:
-    """Give hidden columns their table, which the resolver leaves open.
-
-    Raises:
-        QueryError: there is no table that it could be of, or there are several.
-    """
-    for node in list(tree.find_all(exp.Pseudocolumn)):
-        select = node.find_ancestor(exp.Select)
-        table = node.table
-        if not table and select is not None:
-            start = select.args.get("from_")
-            sources = [start.this] if start else []
-            sources += [join.this for join in select.args.get("joins") or []]
-            tables = [source.alias_or_name for source in sources if isinstance(source, exp.Table)]
-            if len(tables) > 1:
-                raise QueryError("AMBIGUOUS_NAME", f"Column '{node.name}' is ambiguous")
-            table = tables[0] if tables else ""
-        if not table:
-            raise QueryError("COLUMN_NOT_FOUND", f"Column '{node.name}' cannot be resolved")
-        node.replace(exp.column(node.name, table=table, quoted=True))
-
-
-def _resolution_error(text: str) -> QueryError:
-    """Word a name that did not resolve as Athena does."""
-    found = re.search(
-        r"Column '\"?([^'\"]+)\"?' could not be resolved(?: for table: '([^']+)')?", text
-    )
-    place = re.search(r"Line: (\d+), Col: (\d+)", text)
-    if found:
-        name = f"{found[2]}.{found[1]}" if found[2] else found[1]
-        where = ""
-        if place:
-            where = f"line {place[1]}:{max(1, int(place[2]) - len(found[1]) + 1)}: "
-        return QueryError("COLUMN_NOT_FOUND", f"{where}Column '{name}' cannot be resolved")
-    if "mbiguous" in text:
-        return QueryError("AMBIGUOUS_NAME", text)
-    return QueryError("SYNTAX_ERROR", text)
 
 
 def _name_columns(tree: exp.Query) -> None:

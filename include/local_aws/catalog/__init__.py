@@ -8,10 +8,10 @@ not seen.
 
 from typing import Any
 
-from include.local_aws.catalog.classifiers import classifier_actions
 from include.local_aws.catalog.indexes import index_actions
 from include.local_aws.catalog.partitions import partition_actions
 from include.local_aws.catalog.reading import Catalog
+from include.local_aws.catalog.replacing import replacing_actions
 from include.local_aws.catalog.search import search_actions
 from include.local_aws.catalog.statistics import statistics_actions
 from include.local_aws.catalog.tables import table_actions
@@ -25,7 +25,7 @@ def actions(context: Context) -> dict[str, Handler]:
     """Give the handlers of the catalog's actions by X-Amz-Target."""
     tables = table_actions(context)
     handlers = tables | partition_actions(context) | search_actions(context, tables)
-    handlers |= classifier_actions(context) | statistics_actions(context) | index_actions(context)
+    handlers |= replacing_actions(context) | statistics_actions(context) | index_actions(context)
     return {f"AWSGlue.{name}": handler for name, handler in handlers.items()}
 
 

@@ -29,7 +29,7 @@ class Bookmark:
         run: The run's id.
         version: Of the stored bookmark; a commit over another version is refused.
         kept: What was stored when the run began: by context the newest time, and the files
-            (address to time) that were not much older.
+            (address to time) that were not much older; of a database the last row's keys.
         seen: The same after what this run has read.
     """
 
@@ -56,6 +56,15 @@ class Bookmark:
         files = {path: time for path, time in times.items() if time >= until - OVERLAP_SECONDS}
         self.seen[context] = {"until": until, "files": files}
         return fresh
+
+    def passed(self, context: str) -> list[str] | None:
+        """The keys of the last row of a database that committed runs have read, None for none."""
+        keys: list[str] | None = (self.kept.get(context) or {}).get("keys")
+        return keys
+
+    def pass_to(self, context: str, keys: Sequence[str]) -> None:
+        """Remember the keys of the last row that this run has read."""
+        self.seen[context] = {"keys": list(keys)}
 
     def commit(self) -> None:
         """Store what this run has read, if bookmarks are enabled."""

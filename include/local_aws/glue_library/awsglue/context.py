@@ -81,7 +81,8 @@ class GlueContext(SQLContext):
             raise ValueError("Parameter name_space or database, or table_name, is missing.")
         inside = databases.of_table(catalog.document(database, table_name))
         if inside:
-            rows = databases.read(self.spark_session, inside, transformation_ctx)
+            options = {**inside, **(additional_options or {})}
+            rows = databases.read(self.spark_session, options, transformation_ctx)
             return DynamicFrame(rows, self, table_name)
         table = catalog.table(database, table_name)
         return from_table(

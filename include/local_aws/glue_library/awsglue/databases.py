@@ -15,7 +15,7 @@ import boto3
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
-from awsglue import bookmarks, catalog
+from awsglue import bookmarks, catalog, keyed_rows
 from awsglue.errors import NotSupportedHere
 
 ENGINES = {"postgresql": 5432, "mysql": 3306}
@@ -23,6 +23,8 @@ URL = re.compile(r"jdbc:(?P<engine>\w+)://(?P<host>[^:/?]+)(?::(?P<port>\d+))?(?
 KNOWN = {"url", "user", "password", "dbtable", "database", "sampleQuery"} | {
     "connectionName",
     "useConnectionProperties",
+    keyed_rows.KEYS,
+    keyed_rows.ORDER,
 }
 WITHOUT_EFFECT = {
     "bulkSize",
@@ -111,17 +113,13 @@ def of_table(document: Mapping[str, Any]) -> dict[str, str] | None:
 
 
 def read(spark: SparkSession, options: Mapping[str, Any], transformation_ctx: str) -> DataFrame:
-    """Read a table, or the rows of `sampleQuery`.
-
-    Raises:
-        NotSupportedHere: The job has bookmarks, which go by keys in a database.
-    """
-    if bookmarks.current.option == "job-bookmark-enable" and transformation_ctx:
-        raise NotSupportedHere(f"a bookmark of a database, of {transformation_ctx!r}")
+    """Read a table, or the rows of `sampleQuery`; of a table with a bookmark the new rows."""
     where = address(options)
     query = options.get("sampleQuery") or f"SELECT * FROM {options['dbtable']}"
     with connected(where) as connection:
         cursor = connection.cursor()
+        marked = transformation_ctx and bookmarks.current.option != "job-bookmark-disable"
+        keys = keyed_rows.keys_of(where.engine, cursor, options) if marked else ()
         cursor.execute(f"SELECT * FROM ({query}) q LIMIT 0")
         schema = T.StructType(list(_fields(where.engine, cursor)))
         as_text = [isinstance(field.dataType, T.StringType) for field in schema]
@@ -132,8 +130,16 @@ def read(spark: SparkSession, options: Mapping[str, Any], transformation_ctx: st
                 for name, text in zip(names, as_text, strict=True)
             )
             query = f"SELECT {columns} FROM ({query}) q"
-        cursor.execute(query)
+        if keys:
+            descending = keyed_rows.descending(options)
+            keyed_rows.select(where.engine, cursor, query, keys, descending, transformation_ctx)
+        else:
+            cursor.execute(query)
         rows = [tuple(map(_value, row, as_text)) for row in cursor.fetchall()]
+    if keys:
+        places = [schema.fieldNames().index(key) for key in keys]
+        values = [[row[place] for place in places] for row in rows]
+        keyed_rows.remember(transformation_ctx, values)
     return spark.createDataFrame(rows, schema)
 
 

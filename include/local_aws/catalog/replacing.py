@@ -1,4 +1,4 @@
-"""UpdateClassifier, which MiniStack lacks."""
+"""Updates that MiniStack lacks, of classifiers and connections: replaced by what they become."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from include.local_aws.front.context import AwsError, Context, Handler
 KINDS = ("XMLClassifier", "JsonClassifier", "CsvClassifier", "GrokClassifier")
 
 
-def classifier_actions(context: Context) -> dict[str, Handler]:
-    """Give the handler of UpdateClassifier."""
+def replacing_actions(context: Context) -> dict[str, Handler]:
+    """Give the handlers by name."""
 
-    def update(body: dict[str, Any]) -> dict[str, Any]:
+    def classifier(body: dict[str, Any]) -> dict[str, Any]:
         """UpdateClassifier: change the members that are given."""
         kinds = [kind for kind in KINDS if body.get(kind)]
         if len(kinds) != 1:
@@ -25,4 +25,12 @@ def classifier_actions(context: Context) -> dict[str, Handler]:
         context.forward("AWSGlue.CreateClassifier", changed)
         return {}
 
-    return {"UpdateClassifier": update}
+    def connection(body: dict[str, Any]) -> dict[str, Any]:
+        """UpdateConnection: the definition that is given is the whole of the new one."""
+        name, given = required(body, "Name"), required(body, "ConnectionInput")
+        context.forward("AWSGlue.GetConnection", {"Name": name})
+        context.forward("AWSGlue.DeleteConnection", {"ConnectionName": name})
+        context.forward("AWSGlue.CreateConnection", {"ConnectionInput": given | {"Name": name}})
+        return {}
+
+    return {"UpdateClassifier": classifier, "UpdateConnection": connection}
