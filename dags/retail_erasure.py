@@ -15,15 +15,18 @@ A refused row whose customer cannot be read is not found here: look for it in th
 
 from airflow.sdk import DAG, Param
 
-from include.lake import contracts, deployment, layout
+from include.lake import contracts, deployment, layout, marts
+from include.lake.budget import Budget
 from include.lake.erasure import Erasure
 from include.lake.values import PERSON
 from retail_lake import operators
 from retail_lake.defaults import dag_defaults
+from retail_lake.hooks.run_costs import RunCosts
 from retail_lake.notifications.failure_alert import FailureAlert
 
 LAKE, STACK = contracts.load_lake(), deployment.load()
 WHO = "The 64 hex digits that stand for the customer"
+BUDGET = Budget(LAKE, STACK.region, marts.load_marts())
 alert = FailureAlert(STACK.alert_topic_arn, None, LAKE.time_zone)
 
 with DAG(
@@ -37,7 +40,7 @@ with DAG(
         "customer_token": Param("0" * 64, type="string", pattern=f"^{PERSON}$", description=WHO),
         "dry_run": Param(True, type="boolean", description="Only tell which days hold rows"),
     },
-    **dag_defaults(alert),
+    **dag_defaults(alert, costs=RunCosts(None, STACK.lake_bucket, layout, BUDGET)),
 ):
     requested = operators.RequestErasureOperator(
         task_id="request",

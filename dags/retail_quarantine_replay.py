@@ -17,10 +17,12 @@ file is at fault. `judge`: as `bronze_to_silver`. `rebuild_days`: look at the ru
 
 from airflow.sdk import DAG, Param, chain
 
-from include.lake import contracts, deployment, layout
+from include.lake import contracts, deployment, layout, marts
+from include.lake.budget import Budget
 from include.lake.replay import REASON, Replay
 from retail_lake import operators
 from retail_lake.defaults import dag_defaults, window_params, xcom
+from retail_lake.hooks.run_costs import RunCosts
 from retail_lake.notifications.failure_alert import FailureAlert
 
 LAKE, STACK = contracts.load_lake(), deployment.load()
@@ -33,6 +35,7 @@ ATHENA = {
 }
 RELEASE, INPUTS = xcom("find_rows", "release"), xcom("find_rows", "inputs")
 WHY = "Only rows with this reason, such as invalid:price, or all of one kind, such as invalid"
+BUDGET = Budget(LAKE, STACK.region, marts.load_marts())
 alert = FailureAlert(STACK.alert_topic_arn, "find_rows", LAKE.time_zone)
 
 with DAG(
@@ -49,7 +52,7 @@ with DAG(
         **window_params("First arrival day; empty: any", "Last arrival day; empty: any"),
         "dry_run": Param(True, type="boolean", description="Only tell what would pass"),
     },
-    **dag_defaults(alert),
+    **dag_defaults(alert, costs=RunCosts(None, STACK.lake_bucket, layout, BUDGET)),
 ):
     found = operators.FindQuarantinedOperator(task_id="find_rows", **STORE, **ATHENA)
     secret = STACK.customer_token_key_secret_id

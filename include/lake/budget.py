@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +21,8 @@ from include.lake.costs import (
     total,
 )
 from include.lake.marts import Mart
-from include.lake.releases import parse_pointer
+from include.lake.releases import parse_pointer, release_id
+from include.lake.window import Window
 
 GIGABYTE = 2**30
 #: Until a run has been counted: a cautious guess, not a measurement.
@@ -76,6 +78,10 @@ class Budget:
     def pointer(self) -> tuple[str, str]:
         """Database and name of the pointer, which names the releases to learn from."""
         return self.lake.ops_database, "published"
+
+    def release_of_run(self, dag_id: str, run_id: str, day: date) -> str:
+        """The id under which a run is booked that opens no release; ``day`` it was asked for."""
+        return release_id(dag_id, run_id, 0, Window(day, day))
 
     def recent_releases(self, pointer: str, release: str) -> list[str]:
         """Releases to learn from: of the last arrival days published, newest first, but itself.

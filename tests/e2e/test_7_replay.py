@@ -74,6 +74,11 @@ def test_rows_that_pass_now_are_told_and_then_replayed(
     rebuilt = {row.ingest_date for row in set(done.pointer) ^ set(before.pointer)} - {None}
     assert rebuilt == set(DAYS), "the day between them was left alone"
 
+    assert lake.query(
+        "SELECT DISTINCT kind, task FROM run_costs WHERE task IN ('find_rows', 'judge', 'verdict')"
+        " ORDER BY 2"
+    ) == [["athena", "find_rows"], ["glue_job", "judge"], ["athena", "verdict"]]
+
     told = replay(lake, *asked, "--apply")
     assert "0 of 1 pass; days rebuilt: none" in told, "what still fails stays where it is"
     assert lake.published() == done

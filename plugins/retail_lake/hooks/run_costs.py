@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, Protocol
 
 from airflow.sdk.exceptions import AirflowFailException
@@ -45,6 +46,9 @@ class BudgetRules(Protocol):
     def pointer(self) -> tuple[str, str]:
         """(database, table) of the pointer, which names the releases to learn from."""
 
+    def release_of_run(self, dag_id: str, run_id: str, day: date, /) -> str:
+        """Return under which id a run is booked that opens no release."""
+
     def recent_releases(self, pointer: str, release: str, /) -> list[str]:
         """Return releases of the pointer to learn from."""
 
@@ -83,7 +87,8 @@ class RunCosts:
     attempt stays counted, and parallel tasks do not meet.
 
     Args:
-        opened_by: the task that opened the release.
+        opened_by: the task that opened the release; None in a DAG that opens none: each of its runs
+            is booked under an id of its own.
         bucket: the lake's bucket.
         layout: where the book lies in it.
         rules: the pure decisions.
@@ -91,7 +96,7 @@ class RunCosts:
 
     def __init__(
         self,
-        opened_by: str,
+        opened_by: str | None,
         bucket: str,
         layout: CostsLayout,
         rules: BudgetRules,
@@ -132,19 +137,23 @@ class RunCosts:
         """Return in a sentence what a release has cost so far and was expected to."""
         return self.rules.summary(self.rows(release), self.estimated(release))
 
-    def estimate(self, ti: Any) -> None:
-        """Estimate the release from its input list, keep that, and refuse to overspend.
+    def estimate(self, ti: Any, built: str) -> None:
+        """Estimate what the run builds from its input list, keep that, and refuse to overspend.
 
-        The estimate is pushed under the key `estimate`, with `spent`, what the run has cost by now.
+        The estimate is pushed under the key `estimate`.
+
+        Args:
+            ti: the task that is about to build it.
+            built: the release.
 
         Raises:
             AirflowFailException: it would cost more than the budget; a retry would not change that.
         """
         release = self._release(ti)
         documents = DocumentsHook()
-        inputs = documents.read_document(self._uri(self.layout.inputs_key(release)))
+        inputs = documents.read_document(self._uri(self.layout.inputs_key(built)))
         location = CatalogHook().table(*self.rules.pointer)["StorageDescriptor"]["Location"]
-        earlier = self.rules.recent_releases(documents.read_lines(location), release)
+        earlier = self.rules.recent_releases(documents.read_lines(location), built)
         history = [
             (documents.read_document(self._uri(self.layout.inputs_key(each))), self.rows(each))
             for each in earlier
@@ -182,6 +191,9 @@ class RunCosts:
         log.info("%s %s %s costs %s", row["kind"], row["execution_id"], row["state"], row["amount"])
 
     def _release(self, ti: Any) -> str:
+        if self.opened_by is None:
+            asked = ti.get_template_context()["dag_run"].run_after
+            return self.rules.release_of_run(ti.dag_id, ti.run_id, asked.date())
         return str(ti.xcom_pull(task_ids=self.opened_by)["release"])
 
     def _uri(self, key: str) -> str:

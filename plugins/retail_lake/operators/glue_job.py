@@ -49,7 +49,7 @@ class ReleaseGlueJobOperator(OwnGlueRunOperator):
     def require_budget(self, ti: Any) -> None:
         """Estimate the release, and refuse to overspend."""
         if self.costs:
-            self.costs.estimate(ti)
+            self.costs.estimate(ti, self.release)
 
     def document_key(self, token: str) -> str:
         """Return the key of the manifest."""

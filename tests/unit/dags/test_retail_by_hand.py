@@ -53,6 +53,18 @@ def test_replay_tells_first_and_does_only_when_asked(replay: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("dag_id", "tasks"),
+    [
+        ("retail_quarantine_replay", ["find_rows", "judge", "verdict"]),
+        ("retail_erasure", ["request"]),
+    ],
+)
+def test_what_costs_money_is_booked(dagbag: Any, dag_id: str, tasks: list[str]) -> None:
+    for task in map(dagbag.dags[dag_id].get_task, tasks):
+        assert task.costs.opened_by is None, "the run has a book of its own"
+
+
+@pytest.mark.parametrize(
     ("name", "good", "bad"),
     [
         ("dataset", "vendor_sales", "vendor_sales'; DROP"),

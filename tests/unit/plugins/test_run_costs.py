@@ -4,7 +4,9 @@ import json
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -218,9 +220,30 @@ def test_an_estimate_learns_from_what_is_published(
         f"{layout.EMPTY_POINTER_PREFIX}pointer.jsonl",
         (json.dumps({**line, "sale_date": None}) + "\n").encode(),
     )
-    ledger.costs.estimate(world.context["ti"])
+    ledger.costs.estimate(world.context["ti"], R)
     estimate = ledger.costs.estimated(R)
     assert (estimate["dpu_seconds"], estimate["basis"]) == ("2120.0", "last 1 releases")
+
+
+def test_a_run_that_opens_no_release_is_booked_under_an_id_of_its_own(
+    make: Callable[..., Ledger], world: World
+) -> None:
+    ledger = make()
+    ledger.costs.opened_by = None
+    ti, asked = world.context["ti"], datetime(2026, 3, 1, 23, tzinfo=UTC)
+    ti.get_template_context = lambda: {"dag_run": SimpleNamespace(run_after=asked)}
+    for task, sql in (("find_rows", "SELECT 1"), ("verdict", "SELECT 2")):
+        ti.task_id = task
+        complete(ledger.query(sql), world.context)
+    found, judged = ledger.booked()
+    assert {found["task"], judged["task"]} == {"find_rows", "verdict"}
+    own = str(found["release"])
+    assert own == judged["release"]
+    assert own.startswith("r20260301_")
+    ledger.costs.estimate(ti, R)  # of what it judges, in its own book
+    assert ledger.costs.estimated(own)["input_bytes"] == 2**30
+    ti.run_id = "manual__2"
+    assert ledger.costs.rows(ledger.costs._release(ti)) == []
 
 
 def test_a_crawl_is_booked(
