@@ -1,4 +1,4 @@
-"""information_schema: the catalog as tables that queries can read.
+"""information_schema and `"table$partitions"`: the catalog as tables that queries can read.
 
 It lists the databases of the Glue catalog; Trino's own `information_schema` is not listed in it.
 """
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.local_aws.athena.errors import QueryError
+from include.local_aws.athena.files import registered_partitions
 from include.local_aws.athena.relations import (
     CATALOG,
     Glue,
@@ -29,6 +30,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
                 "data_type", "comment", "extra_info"),
 }  # fmt: skip
 BIGINTS = {"ordinal_position"}
+PARTITIONS = "$partitions"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class CatalogRelations(Relations):
     """Tables and views of the Glue catalog, and those that describe it."""
 
     def _load(self, schema: str, name: str, place: str) -> Table | View:
+        if schema != SCHEMA and name.endswith(PARTITIONS):
+            return self._partitions(schema, name, place)
         if schema != SCHEMA:
             return super()._load(schema, name, place)
         if name not in COLUMNS:
@@ -52,6 +56,15 @@ class CatalogRelations(Relations):
         )
         rows = tuple((CATALOG, *row) for row in ROWS[name](self.glue))
         return Listing(schema, name, columns, (), {}, rows)
+
+    def _partitions(self, schema: str, name: str, place: str) -> Listing:
+        """Give the partition values of `"table$partitions"`, a row each."""
+        table = super()._load(schema, name.removesuffix(PARTITIONS), place)
+        if isinstance(table, View) or not table.keys:
+            text = f"{place}Table '{CATALOG}.{schema}.{name}' does not exist"
+            raise QueryError("TABLE_NOT_FOUND", text)
+        rows = tuple(partition.values for partition in registered_partitions(table, self.glue))
+        return Listing(schema, name, table.keys, (), {}, rows)
 
 
 def _pages(glue: Glue, action: str, key: str, request: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Statements about databases, columns, places and properties; the plan that costs nothing."""
+"""Statements about databases, columns, partitions and properties; the plan that costs nothing."""
 
 import pytest
 
@@ -86,3 +86,20 @@ def test_engine_versions(engine: Athena) -> None:
         {"SelectedEngineVersion": name, "EffectiveEngineVersion": "Athena engine version 3"}
         for name in ("AUTO", "Athena engine version 3")
     ]
+
+
+def test_partitions_are_rows_of_a_table_of_their_own(sales: Athena) -> None:
+    sales.partition("sales", ["2024-05-09", "__HIVE_DEFAULT_PARTITION__"], "elsewhere")
+    query = sales.run('SELECT * FROM "sales$partitions" ORDER BY sale_date DESC LIMIT 2')
+    assert sales.result(query["QueryExecutionId"]) == [
+        ("sale_date", "release"),
+        ("2024-05-09", None),
+        ("2024-05-03", "r1"),
+    ]
+    assert query["Statistics"]["DataScannedInBytes"] == 0
+    latest = (
+        f"SELECT max(sale_date) FROM {sales.database}.\"sales$partitions\" WHERE release = 'r1'"
+    )
+    assert sales.rows(latest) == [("2024-05-03",)]
+    sales.run("CREATE TABLE made AS SELECT id FROM sales")
+    assert sales.fails('SELECT * FROM "made$partitions"').startswith("TABLE_NOT_FOUND: line 1:")
