@@ -153,7 +153,8 @@ class Source:
         time_column: column that decides which rows of a database belong to a day.
         rows: ``of_the_day`` (the half-open interval of the day), or ``until_day_end`` (all rows
             before the day's end: a snapshot).
-        engine: who reads the table: an Airflow ``worker``, or ``glue`` where that is too small.
+        engine: who reads the table, to the same files: an Airflow ``worker``, or ``glue``, a job of
+            its own, for tables that take a worker too long.
         path: of the REST resource, e.g. ``/v1/sales``.
     """
 

@@ -1,1 +1,1 @@
-"""Hooks: the calls to S3, the Glue catalog and PostgreSQL that the operators share."""
+"""Hooks: the calls to S3, the Glue catalog and a REST API that the operators share."""
