@@ -72,13 +72,9 @@ def aws_client(service: str, url: str) -> Any:
     )
 
 
-@pytest.fixture(scope="session")
-def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a MiniStack that persists to a temporary folder (shared: use names of your own)."""
-    folder = tmp_path_factory.mktemp("ministack")
-    port = free_port()
-    log = folder / "ministack.log"
-    environment = os.environ | {
+def ministack_settings(port: int, folder: Path) -> dict[str, str]:
+    """The variables of a MiniStack that persists to a folder."""
+    return {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "S3_PERSIST": "1",
@@ -87,8 +83,18 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "STATE_DIR": str(folder / "state"),
         "TMPDIR": str(folder),
         "SFTP_ENABLED": "0",
+        "IOT_MTLS_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
     }
+
+
+@pytest.fixture(scope="session")
+def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a MiniStack that persists to a temporary folder (shared: use names of your own)."""
+    folder = tmp_path_factory.mktemp("ministack")
+    port = free_port()
+    log = folder / "ministack.log"
+    environment = os.environ | ministack_settings(port, folder)
     with log.open("wb") as output:
         process = subprocess.Popen(
             [

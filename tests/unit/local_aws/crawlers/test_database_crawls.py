@@ -15,7 +15,7 @@ import pytest
 
 from include.local_aws.crawlers.databases import DatabaseTarget, glue_type
 from include.local_aws.processes import free_ports
-from tests.unit.local_aws.crawlers.test_crawls import Lake
+from tests.unit.local_aws.crawlers.conftest import Lake
 from tests.unit.local_aws.test_database import server
 
 SHOP = """

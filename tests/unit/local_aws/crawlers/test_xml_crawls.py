@@ -7,7 +7,7 @@ import pytest
 
 from include.local_aws.crawlers.row_tags import records
 from include.local_aws.crawlers.types import render
-from tests.unit.local_aws.crawlers.test_crawls import Lake
+from tests.unit.local_aws.crawlers.conftest import Lake
 
 ORDERS = """<?xml version="1.0" encoding="UTF-8"?>
 <orders xmlns="urn:shop" xmlns:m="urn:more">

@@ -24,7 +24,12 @@ from include.local_aws.front.context import Context
 from include.local_aws.front.gate import Gate
 from include.local_aws.front.server import FrontServer
 from include.local_aws.jobs.store import RunStore
-from tests.unit.local_aws.conftest import SESSION, free_port, wait_until_healthy
+from tests.unit.local_aws.conftest import (
+    SESSION,
+    free_port,
+    ministack_settings,
+    wait_until_healthy,
+)
 
 Client = Callable[[str, str], Any]
 
@@ -219,18 +224,7 @@ def test_the_log_is_turned_over(tmp_path: Path) -> None:
 def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """A MiniStack whose calls may be disturbed: its URL and the folder of its files."""
     folder, port = tmp_path_factory.mktemp("base"), free_port()
-    settings = {
-        "GATEWAY_PORT": str(port),
-        "BIND_HOST": "127.0.0.1",
-        "S3_PERSIST": "1",
-        "S3_DATA_DIR": str(folder / "s3"),
-        "PERSIST_STATE": "1",
-        "STATE_DIR": str(folder / "state"),
-        "TMPDIR": str(folder),
-        "SFTP_ENABLED": "0",
-        "IOT_MTLS_ENABLED": "0",
-        "LOG_LEVEL": "ERROR",
-    }
+    settings = ministack_settings(port, folder)
     command = [sys.executable, "-m", "include.local_aws.base", "--calls", str(folder / "calls")]
     command += ["--faults", str(folder / "faults.sqlite")]
     with (folder / "log").open("wb") as log:

@@ -13,7 +13,14 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from tests.unit.local_aws.conftest import ROOT, SESSION, aws_client, free_port, wait_until_healthy
+from tests.unit.local_aws.conftest import (
+    ROOT,
+    SESSION,
+    aws_client,
+    free_port,
+    ministack_settings,
+    wait_until_healthy,
+)
 
 TEMPLATE = ROOT / "include" / "infrastructure" / "data_plane.yaml"
 NEEDED = {
@@ -80,19 +87,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     folder = tmp_path_factory.mktemp("guarded")
     ports = {name: free_port() for name in ("base", "front", "gateway")}
     made = Guarded(ports)
-    settings = {
-        "AUTH": "true",
-        "GATEWAY_PORT": str(ports["base"]),
-        "BIND_HOST": "127.0.0.1",
-        "S3_PERSIST": "1",
-        "S3_DATA_DIR": str(folder / "s3"),
-        "PERSIST_STATE": "1",
-        "STATE_DIR": str(folder / "state"),
-        "TMPDIR": str(folder),
-        "SFTP_ENABLED": "0",
-        "IOT_MTLS_ENABLED": "0",
-        "LOG_LEVEL": "ERROR",
-    }
+    settings = {"AUTH": "true"} | ministack_settings(ports["base"], folder)
     processes = []
     try:
         for name, health, options in (
