@@ -7,7 +7,6 @@ goes on at the next line.
 """
 
 import csv
-import unicodedata
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -49,9 +48,8 @@ class CsvFormat:
             lines: (file, line without its line feed), each file's lines together and in order.
 
         Yields:
-            (file, number from 1 of the record's first line, its text, its wanted fields in
-            Unicode's composed form (NFC) or None if it cannot be read). The header and blank lines
-            are not records.
+            (file, number from 1 of the record's first line, its text, its wanted fields or None if
+            it cannot be read). The header and blank lines are not records.
 
         Raises:
             SourceError: a header lacks a column or has one twice; names file and columns.
@@ -148,10 +146,7 @@ class _Lines:
         elif len(fields) != self._width or self._illegible(text):
             yield self._file, number, text[:MAX_RECORD], None
         else:
-            found = [fields[position] for position in self._positions]
-            if not text.isascii():  # the same text in the same bytes, however it was typed
-                found = [unicodedata.normalize("NFC", field) for field in found]
-            yield self._file, number, text, found
+            yield self._file, number, text, [fields[position] for position in self._positions]
 
     def _refused(self) -> Record:
         """Gives up on the first open line alone; the others are to be read again."""

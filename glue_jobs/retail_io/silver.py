@@ -4,7 +4,7 @@ What this run makes of its own files is published rows as well, once it is writt
 the same way whether its file came today or days ago.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 from pyspark.sql import DataFrame, Observation, SparkSession
@@ -19,7 +19,7 @@ from retail_transforms.conform import conformed, union_of
 from retail_transforms.enrich import enriched
 from retail_transforms.forget import forgotten, without_forgotten
 from retail_transforms.outcome import with_outcome, with_sales_outcome
-from retail_transforms.quarantine import UNCOMPOSED, judged, with_composed_text
+from retail_transforms.quarantine import judged
 from retail_transforms.tokenise import with_tokens
 
 #: By silver table, partitions that may be read.
@@ -29,33 +29,22 @@ Published = Mapping[str, Sequence[UpstreamPartition]]
 def write_datasets(spark: SparkSession, lake: Lake, listed: Inputs, key: bytes, run: Run) -> Tally:
     """Judges every delivered row and writes it to its silver table or to quarantine.
 
-    If a dataset has text to be composed, its files are read again for that and written anew over
-    the same names, since showing every row to Python takes long.
-
     Raises:
         AccountingError: a row that was read is not accounted for.
     """
-
-    def write(contracts: Iterable[Contract], composing: bool) -> Tally:
-        seen = {contract.dataset: Observation(contract.dataset) for contract in contracts}
-        rows = []
-        for contract in contracts:
-            files = listed.of(contract.dataset)
-            delivered = read_delivered(spark, contract, files, listed.lake_root)
-            delivered = delivered.observe(seen[contract.dataset], *Seen.metrics())
-            if composing:
-                delivered = with_composed_text(delivered, contract)
-            found = judged(delivered, contract, lake.time_zone, composed_already=composing)
-            named = forgotten(with_tokens(found, contract, key), contract, listed.erased)
-            rows.append(run.write_dataset(with_outcome(named, contract), contract))
-        tally = Tally(union_of(rows).collect() if rows else [])
-        tally.require({dataset: Seen(**each.get) for dataset, each in seen.items()})
-        return tally
-
-    tally = write([each for each in lake.contracts if listed.of(each.dataset)], composing=False)
-    uncomposed = tally.datasets_with(UNCOMPOSED)
-    again = [each for each in lake.contracts if each.dataset in uncomposed]
-    return tally.without(uncomposed) + write(again, composing=True)
+    contracts = [each for each in lake.contracts if listed.of(each.dataset)]
+    seen = {contract.dataset: Observation(contract.dataset) for contract in contracts}
+    rows = []
+    for contract in contracts:
+        files = listed.of(contract.dataset)
+        delivered = read_delivered(spark, contract, files, listed.lake_root)
+        delivered = delivered.observe(seen[contract.dataset], *Seen.metrics())
+        found = judged(delivered, contract, lake.time_zone)
+        named = forgotten(with_tokens(found, contract, key), contract, listed.erased)
+        rows.append(run.write_dataset(with_outcome(named, contract), contract))
+    tally = Tally(union_of(rows).collect() if rows else [])
+    tally.require({dataset: Seen(**each.get) for dataset, each in seen.items()})
+    return tally
 
 
 def write_sales(

@@ -5,25 +5,28 @@ struct with the contract's source columns (null where the text cannot be read). 
 line on which the record begins, from 1, the header counted (XML of one line counts its records);
 for Parquet it is the row from 1.
 
-Fields of text files stay text: nothing is inferred, and JSON numbers keep their digits.
+Fields of text files stay text: nothing is inferred, and JSON numbers keep their digits. All texts
+are standardised (see standard_text).
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from pyspark import RDD
+import pyarrow as pa
 from pyspark.sql import Column as Value
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from include.lake.contracts import Contract
+from include.lake.contracts import Column, Contract
 from retail_io.compressed import require_sound
-from retail_io.csv_records import MAX_RECORD, UNDECODABLE, CsvFormat, Record, SourceError
+from retail_io.csv_records import MAX_RECORD, CsvFormat, SourceError
 from retail_io.inputs import BronzeFile, UpstreamPartition
+from retail_io.json_records import JsonFormat
 from retail_io.listed import require_as_listed
+from retail_io.standard_text import batches_of, standardised_batches
 from retail_io.xml_records import CUT, XmlFormat
-from retail_io.xml_records import Record as XmlRecord
 
 #: One file is one task: a task's rows are the file's rows, in order, so that they can be counted.
 ONE_FILE_PER_TASK = {
@@ -32,20 +35,10 @@ ONE_FILE_PER_TASK = {
 }
 #: Bytes of a line or piece that are read on; whatever is cut off belongs to an overlong record.
 _MOST_BYTES = 4 * MAX_RECORD + 4
-_BLANKS = " \t\r\n\ufeff"
 _RAW_JSON = {"ignoreNullFields": "false", "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
 _ROW_BITS = (1 << 33) - 1  # of monotonically_increasing_id: the row within the task
-#: Names around a JSON record; no record has them by chance.
-_RECORD, _END = "retail-lake:record", "retail-lake:end"
-_STRINGS_AND_NUMBERS = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"|(-?(?:[0-9][0-9.eE+-]*+|NaN|Infinity))'
-_NUMBER_AFTER_KEY = r'"(?<=\w")(\s*:\s*)(-?(?:[0-9][0-9.eE+-]*+|NaN|Infinity))'
-_PLAIN_OBJECT = r"\A[^\[{']*+\{[^\[{']*+\z"  # nothing nested, no strings in single quotes
-
-#: Escapes in JSON that are no character: NUL, and half of a pair. Spark would put "?" in its place.
-_NO_CHARACTER = (
-    r"(?<!\\)(?:\\\\)*+\\u(?:0000|[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
-    r"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u)[dD][c-fC-F])"
-)
+#: Reads batches of lines or pieces as batches of ``standard_text.ROW`` and fields.
+Reader = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
 def read_delivered(
@@ -96,91 +89,61 @@ def read_published(
 
 
 def _json_lines(spark: SparkSession, contract: Contract, paths: list[str], root: str) -> DataFrame:
-    """One JSON object per line. Numbers are put in quotes first, so none becomes a float."""
-    lines = _lines(spark, contract, paths, root).where(F.col("raw").rlike(f"[^{_BLANKS}]"))
-    without_return = F.expr(r"trim(TRAILING '\r' FROM raw)")
-    ended = F.when(F.endswith("raw", F.lit("\r")), without_return).otherwise(F.col("raw"))
-    lines = lines.withColumn("raw", ended)
-    names = ", ".join(f"`{column.source}`: string" for column in contract.delivered_columns)
-    quoted = _with_quoted_numbers([column.source for column in contract.delivered_columns])
-    # What follows the object on its line makes the envelope an error, or ends it before its end.
-    envelope = F.concat(F.lit(f'{{"{_RECORD}":'), quoted, F.lit(f',"{_END}":true}}'))
-    legible = ~F.contains("raw", F.lit(UNDECODABLE)) & ~_is_too_long("raw")
-    legible &= ~(F.contains("raw", F.lit(r"\u")) & F.col("raw").rlike(_NO_CHARACTER))
-    schema = f"`{_RECORD}` struct<{names}>, `{_END}` boolean"
-    parsed = lines.withColumn("parsed", F.from_json(F.when(legible, envelope), schema))
-    return parsed.select(
-        "source_file",
-        "source_row",
-        F.when(_is_too_long("raw"), F.left("raw", F.lit(MAX_RECORD)))
-        .otherwise(F.col("raw"))
-        .alias("raw"),
-        F.when(F.col("parsed")[_END], F.col("parsed")[_RECORD]).alias("fields"),
+    """One JSON object per line, in Python: see json_records."""
+    columns = contract.delivered_columns
+    style = JsonFormat(
+        tuple(column.source for column in columns),
+        frozenset(column.source for column in columns if _is_plain_number(column)),
+        frozenset(column.source for column in columns if column.type == "boolean"),
     )
+    return _with_fields(_lines(spark, contract, paths, root), style.batches, style.columns)
 
 
-def _with_quoted_numbers(names: list[str]) -> Value:
-    """The JSON text of ``raw`` with every number as a string.
-
-    In an object of plain values a number follows a key, and where all keys that are wanted end
-    with a letter or digit, so does the text before the key's closing quote; within a string a quote
-    has a backslash before it. So strings need not be looked at, which is twice as fast.
-    """
-    # JSON allows blanks around an object, but no byte-order mark
-    marked = F.contains("raw", F.lit("\ufeff"))
-    text = F.when(marked, F.btrim("raw", F.lit(_BLANKS))).otherwise(F.col("raw"))
-    anywhere = F.regexp_replace(text, _STRINGS_AND_NUMBERS, '"$1$2"')
-    if not all(re.search(r"[A-Za-z0-9_]\Z", name) for name in names):
-        return anywhere
-    after_keys = F.regexp_replace(text, _NUMBER_AFTER_KEY, '"$1"$2"')
-    return F.when(F.col("raw").rlike(_PLAIN_OBJECT), after_keys).otherwise(anywhere)
-
-
-def _is_too_long(text: str) -> Value:
-    # the size in bytes is known, characters must be counted
-    return (F.octet_length(text) > MAX_RECORD) & (F.length(text) > MAX_RECORD)
+def _is_plain_number(column: Column) -> bool:
+    written = (column.decimal_separator, column.grouping_separator)
+    return column.type in ("integer", "decimal") and written == (".", None)
 
 
 def _csv(spark: SparkSession, contract: Contract, paths: list[str], root: str) -> DataFrame:
     """CSV with a header; columns are found by name. Record by record in Python: see csv_records."""
-    columns = [column.source for column in contract.delivered_columns]
+    columns = tuple(column.source for column in contract.delivered_columns)
     options = contract.source.options
-    style = CsvFormat(tuple(columns), options.get("sep", ","), options.get("quote", '"'))
+    style = CsvFormat(columns, options.get("sep", ","), options.get("quote", '"'))
 
-    def records(lines: Iterable[Row]) -> Iterator[Record]:
-        return style.records((file, line) for file, line in lines)
+    def batches(lines: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return batches_of(style.records(_pairs(lines, "raw")), len(columns))
 
-    lines = _lines(spark, contract, paths, root).select("source_file", "raw")
-    return _from_records(spark, lines.rdd.mapPartitions(records), columns)
+    lines = _lines(spark, contract, paths, root)
+    return _with_fields(lines, batches, columns)
 
 
 def _xml(spark: SparkSession, contract: Contract, paths: list[str], root: str) -> DataFrame:
     """XML, one record per element of the row tag, in Python: see xml_records."""
-    columns = [column.source for column in contract.delivered_columns]
-    style = XmlFormat(tuple(columns), contract.source.options["rowTag"])
+    columns = tuple(column.source for column in contract.delivered_columns)
+    style = XmlFormat(columns, contract.source.options["rowTag"])
 
-    def records(pieces: Iterable[Row]) -> Iterator[XmlRecord]:
-        return style.records((file, bytes(piece)) for file, piece in pieces)
+    def batches(pieces: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return batches_of(style.records(_pairs(pieces, "piece")), len(columns))
 
     reader = spark.read.option("lineSep", CUT.decode()).option("recursiveFileLookup", "true")
-    piece = _bounded("value")
-    pieces = reader.text(paths).select(_source_file(root).alias("source_file"), piece)
-    return _from_records(spark, pieces.rdd.mapPartitions(records), columns)
-
-
-def _from_records(spark: SparkSession, records: RDD[Any], columns: Sequence[str]) -> DataFrame:
-    """What a reader in Python made of a dataset's files: file, row, text, and fields or None."""
-    rows = spark.createDataFrame(
-        records,
-        "source_file string, source_row bigint, raw string, parts array<string>",
-        verifySchema=False,
+    pieces = reader.text(paths).select(
+        _source_file(root).alias("source_file"), _bounded("value").alias("piece")
     )
-    fields = F.struct(*[F.col("parts")[n].alias(name) for n, name in enumerate(columns)])
-    return rows.select(
-        "source_file",
-        "source_row",
-        "raw",
-        F.when(F.col("parts").isNotNull(), fields).alias("fields"),
+    return _with_fields(pieces, batches, columns)
+
+
+def _pairs(batches: Iterable[pa.RecordBatch], what: str) -> Iterator[tuple[str, Any]]:
+    for batch in batches:
+        yield from zip(batch["source_file"].to_pylist(), batch[what].to_pylist(), strict=True)
+
+
+def _with_fields(rows: DataFrame, batches: Reader, names: Sequence[str]) -> DataFrame:
+    """What a reader in Python makes of a dataset's files: file, row, text and fields or null."""
+    texts = ", ".join(f"`_{place}` string" for place in range(len(names)))
+    schema = f"source_file string, source_row bigint, raw string, read boolean, {texts}"
+    fields = F.struct(*[F.col(f"_{place}").alias(name) for place, name in enumerate(names)])
+    return rows.mapInArrow(batches, schema).select(
+        "source_file", "source_row", "raw", F.when(F.col("read"), fields).alias("fields")
     )
 
 
@@ -188,18 +151,22 @@ def _parquet(spark: SparkSession, contract: Contract, paths: list[str], root: st
     """Parquet with the types its footers declare; a column that no file has is an error."""
     reader = spark.read.option("mergeSchema", "true").option("recursiveFileLookup", "true")
     rows = reader.parquet(*paths)
-    wanted = [column.source for column in contract.delivered_columns]
-    missing = sorted(set(wanted) - set(rows.columns))
+    columns = contract.delivered_columns
+    missing = sorted({column.source for column in columns} - set(rows.columns))
     if missing:
         raise SourceError(
             f"{contract.dataset}: the files lack {', '.join(missing)} (they have "
             f"{', '.join(rows.columns)}); extract them, or change the contract"
         )
-    return rows.select(
+    place = (
         _source_file(root).alias("source_file"),
         _row_in_task().alias("source_row"),
         F.to_json(F.struct(*rows.columns), _RAW_JSON).alias("raw"),
-        F.struct(*wanted).alias("fields"),
+    )
+    found = rows.select(*place, *[column.source for column in columns])
+    found = found.mapInArrow(partial(standardised_batches, first=len(place)), found.schema)
+    return found.select(
+        *found.columns[: len(place)], F.struct(*found.columns[len(place) :]).alias("fields")
     )
 
 

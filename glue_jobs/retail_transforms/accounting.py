@@ -1,7 +1,7 @@
 """Row accounting: every delivered row ends in silver, in quarantine or as a duplicate, once."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -68,16 +68,6 @@ class Tally:
         both = Tally([])
         both._rows = [*self._rows, *other._rows]
         return both
-
-    def without(self, datasets: Collection[str]) -> "Tally":
-        """The same without some datasets."""
-        rest = Tally([])
-        rest._rows = [row for row in self._rows if row["_dataset"] not in datasets]
-        return rest
-
-    def datasets_with(self, outcome: str) -> list[str]:
-        """The datasets with rows of that outcome."""
-        return sorted({row["_dataset"] for row in self._rows if row["_outcome"] == outcome})
 
     def by_file(self, *outcomes: str) -> Counter[str]:
         """Rows by source file; of those outcomes, or of all."""

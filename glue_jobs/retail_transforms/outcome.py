@@ -6,7 +6,6 @@ from pyspark.sql import functions as F
 
 from include.lake.contracts import Contract
 from retail_transforms.deduplicate import KEY, ranked
-from retail_transforms.quarantine import UNCOMPOSED
 
 #: Rows of these outcomes are counted and not kept.
 DUPLICATE = "duplicate"
@@ -16,12 +15,12 @@ QUARANTINE, SALES = "quarantine", "sales"
 def with_outcome(judged_rows: DataFrame, contract: Contract) -> DataFrame:
     """Judged rows of a dataset with ``_dataset`` and ``_outcome``, ready to be written.
 
-    The outcome is the dataset's silver table, quarantine, duplicate (of a snapshot's key within
-    an arrival day; sales are deduplicated later, over all arrivals) or ``UNCOMPOSED``. Rows of a
-    partition of any table are in one task, sorted by its keys and then in a total order.
+    The outcome is the dataset's silver table, quarantine, or duplicate (of a snapshot's key within
+    an arrival day; sales are deduplicated later, over all arrivals). Rows of a partition of any
+    table are in one task, sorted by its keys and then in a total order.
     """
     reason = F.col("_reason")
-    refused = F.when(reason == UNCOMPOSED, UNCOMPOSED).when(reason.isNotNull(), QUARANTINE)
+    refused = F.when(reason.isNotNull(), QUARANTINE)
     if contract.snapshot is None:
         days: tuple[str, ...] = ("ingest_date", "sale_date")
         rows = judged_rows.repartition(*days)

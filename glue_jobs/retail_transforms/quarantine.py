@@ -8,43 +8,28 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from include.lake.contracts import Column, Contract
-from retail_transforms.text import composed, needs_composing
-from retail_transforms.typed import (
-    is_delivered_typed,
-    is_unusual,
-    reading,
-    standardised_text,
-    typed,
-)
+from retail_transforms.typed import is_delivered_typed, reading, typed
 
 #: Columns of a delivered row (see ``retail_io.sources``): where it came from, the text, its fields.
 LINEAGE = ("source_file", "source_row", "ingest_date")
-#: Formats whose reader gives composed text already.
-_COMPOSED = ("csv",)
-#: Not a reason to refuse a row: its dataset has to be judged again, with its text composed.
-UNCOMPOSED = "uncomposed"
 _NUMBERS = ("decimal", "integer")
 
 
-def judged(
-    delivered: DataFrame, contract: Contract, time_zone: str, *, composed_already: bool = False
-) -> DataFrame:
+def judged(delivered: DataFrame, contract: Contract, time_zone: str) -> DataFrame:
     """Each delivered row with its clean columns and the reason why it is refused, or null.
 
     Args:
-        delivered: source_file, source_row, ingest_date, raw, fields (struct by source name, null
-            where the text could not be read).
+        delivered: source_file, source_row, ingest_date, raw, fields (struct by source name, texts
+            without blanks around them, null where the row could not be read).
         contract: of the dataset.
         time_zone: the lake's zone; sale_date is the business day in it.
-        composed_already: whether ``with_composed_text`` was applied; if not, a row that needs it
-            is refused as ``UNCOMPOSED``.
 
     Returns:
         source_file, source_row, ingest_date, the clean columns, sale_date (null for refused rows:
         theirs may be beyond what a calendar or Python knows), _reason, and _raw (null for rows
         that pass, so that what is kept in memory stays small).
     """
-    valued = _with_values(delivered, contract, composed_already)
+    valued = _with_values(delivered, contract)
     for column in contract.columns:
         if column.derived is not None:
             valued = valued.withColumn(column.name, F.expr(column.derived).cast(column.sql_type))
@@ -59,19 +44,6 @@ def judged(
     )
 
 
-def with_composed_text(delivered: DataFrame, contract: Contract) -> DataFrame:
-    """The rows with the fields of text columns in NFC. Slow: every row is shown to Python."""
-    names = _names_of_text(contract)
-    if not names:
-        return delivered
-    fields = {name: F.col("fields").getField(name).cast("string") for name in names}
-    with_text = delivered.withColumn("_text", composed(list(fields.values())))
-    changed = F.col("fields")
-    for number, (name, text) in enumerate(fields.items()):
-        changed = changed.withField(f"`{name}`", F.coalesce(F.col("_text")[number], text))
-    return with_text.withColumn("fields", F.when(F.col("fields").isNotNull(), changed))
-
-
 def _business_day(contract: Contract, time_zone: str) -> Value:
     """The day in the lake's zone; without a business time it is the arrival day."""
     time = contract.source.business_time
@@ -80,57 +52,33 @@ def _business_day(contract: Contract, time_zone: str) -> Value:
     return F.to_date(F.from_utc_timestamp(time, time_zone))
 
 
-def _with_values(delivered: DataFrame, contract: Contract, composed_already: bool) -> DataFrame:
+def _with_values(delivered: DataFrame, contract: Contract) -> DataFrame:
     """Adds a column per delivered column, and for the checks whether a value was given at all."""
     fields = delivered.schema["fields"].dataType
     assert isinstance(fields, StructType)
-    delivered_texts = {
-        column.name: F.col("fields").getField(column.source).cast("string")
-        for column in contract.delivered_columns
-        if not is_delivered_typed(column, fields[column.source].dataType)
-    }
-    # a column of its own, since every other one looks at it
-    seen = delivered.withColumn("_unusual", is_unusual(list(delivered_texts.values())))
-    unusual = F.col("_unusual")
     first: list[Value] = []
     second: list[Value] = []
     for column in contract.delivered_columns:
         name, given = column.name, F.col("fields").getField(column.source)
-        if name in delivered_texts:
-            given = standardised_text(delivered_texts[name], unusual)
-            place = f"_read_{name}" if column.type in _NUMBERS else name
-            first.append(reading(column, given).alias(place))
-            second.append(typed(column, F.col(place)).alias(name))
-        else:
+        if is_delivered_typed(column, fields[column.source].dataType):
             first.append(given.alias(name))
             second.append(F.col(name))
+        else:
+            place = f"_read_{name}" if column.type in _NUMBERS else name
+            first.append(reading(column, given.cast("string")).alias(place))
+            second.append(typed(column, F.col(place)).alias(name))
         if column.type != "string":
             first.append(given.isNotNull().alias(f"_given_{name}"))
             second.append(F.col(f"_given_{name}"))
-    names = [] if composed_already else _names_of_text(contract)
-    texts = [F.col("fields").getField(name).cast("string") for name in names]
-    uncomposed = unusual & needs_composing(texts) if texts else F.lit(False)
-    state = (
-        F.col("raw").alias("_raw"),
-        F.col("fields").isNotNull().alias("_readable"),
-        uncomposed.alias("_uncomposed"),
-    )
-    standing = (*LINEAGE, "_raw", "_readable", "_uncomposed")
-    return seen.select(*LINEAGE, *state, *first).select(*standing, *second)
-
-
-def _names_of_text(contract: Contract) -> list[str]:
-    """Source names of the text columns that the reader does not compose."""
-    if contract.source.format in _COMPOSED:
-        return []
-    return [column.source for column in contract.delivered_columns if column.type == "string"]
+    state = (F.col("raw").alias("_raw"), F.col("fields").isNotNull().alias("_readable"))
+    standing = (*LINEAGE, "_raw", "_readable")
+    return delivered.select(*LINEAGE, *state, *first).select(*standing, *second)
 
 
 def _reason(contract: Contract) -> Value:
     """The first reason that applies, in the order that the books promise."""
     found: list[Value] = [
         _when(~F.col("_readable"), "unreadable"),
-        _when(F.col("_uncomposed"), UNCOMPOSED),
     ]
     for column in contract.columns:
         found += _column_reasons(column)

@@ -4,16 +4,13 @@ Nothing passes through a float. A null here for a text that was not blank means 
 ``retail_transforms.quarantine`` turns that into a reason.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from pyspark.sql import Column as Value
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, TimestampType
 
 from include.lake.contracts import Column
-
-#: What delivery adds around a value: ASCII blanks, no-break space, byte-order mark.
-BLANKS = " \t\r\n\f\v\u00a0\ufeff"
 
 _LONG_MAX = 2**63 - 1
 _OFFSET = r"(?:Z|[+-][0-9]{2}:?[0-9]{2})$"
@@ -24,41 +21,12 @@ _PLAIN_ISO = r"^(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}
 _FAR_YEAR = r"[+-][0-9]{5}"
 
 
-def is_unusual(texts: Sequence[Value]) -> Value:
-    """Whether any text is blank, has blanks around it or a character beyond ASCII; never null.
-
-    One look at a whole row: most rows have nothing of the kind, and cutting costs much more.
-
-    Args:
-        texts: string columns.
-    """
-    mark = "\x01"
-    joined = F.concat_ws(mark, F.lit(""), *texts, F.lit(""))  # leaves nulls out
-    unusual = (F.octet_length(joined) != F.length(joined)) | joined.rlike(r"[\t-\r]")
-    for part in (mark + mark, mark + " ", " " + mark):
-        unusual |= F.contains(joined, F.lit(part))
-    return unusual
-
-
-def standardised_text(value: Value, unusual: Value | None = None) -> Value:
-    """The value as text without blanks around it; blank text is null.
-
-    Args:
-        value: of any type.
-        unusual: ``is_unusual`` of the row's texts, if that is known.
-    """
-    text = value.cast("string")
-    cut = F.btrim(text, F.lit(BLANKS))
-    changes = is_unusual([text]) if unusual is None else unusual
-    return F.when(changes, F.when(cut != "", cut)).otherwise(text)
-
-
 def reading(column: Column, text: Value) -> Value:
     """First step from text to the contract's type: a number becomes exact, the rest is typed.
 
     Args:
         column: the contract's column.
-        text: what ``standardised_text`` made of the value.
+        text: the value, without blanks around it; not blank.
 
     Returns:
         decimal(38, s) for numbers, exactly as written; the contract's type for everything else.

@@ -39,11 +39,6 @@ def test_the_header_may_have_a_byte_order_mark_quotes_and_blanks(header: str) ->
     assert read(f"{header}\n1,2,3") == [(2, ["1", "3"])]
 
 
-def test_fields_are_composed_and_the_text_is_as_delivered() -> None:
-    text = "cafe\u0301,2,\u212b"
-    assert records(f"a,b,c\n{text}") == [("f.csv", 2, text, ["caf\u00e9", "\u00c5"])]
-
-
 def test_columns_are_found_by_name() -> None:
     assert read("c,more,a\n3,x,1") == [(2, ["1", "3"])]
 

@@ -119,7 +119,7 @@ def test_csv_from_spark_to_records_and_back(
     lake_folder.put("d", DAY, "d.csv", "")
     assert read(spark, lake_folder, contract(lake, "csv", "a", "b")) == [
         ("a.csv", 2, '"x, ""y""",1.10,', {"a": "1.10", "b": 'x, "y"'}),
-        ("a.csv", 4, '"two\r\nlines",,', {"a": "", "b": "two\r\nlines"}),
+        ("a.csv", 4, '"two\r\nlines",,', {"a": None, "b": "two\r\nlines"}),
         ("a.csv", 6, "1,2", None),
         ("b.csv.gz", 2, "1,caf\ufffd", None),
         ("b.csv.gz", 3, "2,z", {"a": "2", "b": "z"}),
@@ -157,7 +157,7 @@ def test_xml_from_spark_to_records_and_back(
     of = contract(lake, "xml", "_a", "b")
     of = replace(of, source=replace(of.source, options={"rowTag": "row"}))
     first, second = rows.split("\n", 1)
-    whole = [(first, {"_a": "1", "b": "é > x"}), (second, {"_a": None, "b": ""})]
+    whole = [(first, {"_a": "1", "b": "é > x"}), (second, {"_a": None, "b": None})]
     found = read(spark, lake_folder, of)
     assert [row[:2] for row in found] == [
         *(("a.xml", 3), ("a.xml", 4)),

@@ -51,8 +51,6 @@ def test_outcomes_are_added_up_over_tasks_and_runs() -> None:
     assert found.by_partition("sales", "sale_date") == {(DAY,): 4}
     assert delivered.business_days() == {DAY}
     assert found.reasons() == {"orders": {"unreadable": 1}}
-    assert delivered.datasets_with("quarantine") == ["orders"]
-    assert delivered.without(["orders"]).by_file() == {"c": 4}
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ COLUMNS = (
 CASES: list[tuple[dict[str, Any] | None, str | None]] = [
     ({}, None),
     (None, "unreadable"),
-    ({"id": " "}, "required:id"),
+    ({"id": None}, "required:id"),
     ({"id": "a1"}, "bad_pattern:id"),
     ({"id": "A1B2"}, "bad_pattern:id"),
     ({"n": "2.0"}, None),
