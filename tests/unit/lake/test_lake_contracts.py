@@ -195,7 +195,8 @@ def test_lake_loads_from_inside_a_zip(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    views = sorted(file.stem for file in (ROOT / "sql").glob("*/*.sql"))
+    folders = [ROOT / "sql" / layer for layer in ("gold", "views")]
+    views = sorted(file.stem for folder in folders for file in folder.glob("*.sql"))
     assert len(views) >= 5
     assert done.stdout.strip() == f"{len(load_lake().contracts)} {views}"
 
