@@ -4,6 +4,7 @@ import argparse
 import os
 import shlex
 import sys
+import time
 from pathlib import Path
 
 from include.local_aws import stack, supervisor
@@ -33,6 +34,7 @@ def main() -> int:
     else:
         local = stack.at(folder)
         if arguments.command == "up" and supervisor.status(folder)["state"] != "ready":
+            began = time.monotonic()
             supervisor.stop(folder)  # what a killed supervisor left
             local = stack.before_start(folder)
             command = (sys.executable, "-m", "include.local_aws", "run", "--state", str(folder))
@@ -41,6 +43,7 @@ def main() -> int:
             except supervisor.SupervisorError as error:
                 print(f"up: {error}", file=sys.stderr)
                 return 1
+            print(f"healthy after {time.monotonic() - began:.1f} s", file=sys.stderr)
         for name, value in local.exports().items():
             print(f"export {name}={shlex.quote(value)}")
     return 0

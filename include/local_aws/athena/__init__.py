@@ -38,6 +38,8 @@ def actions(context: Context) -> dict[str, Handler]:
         "AmazonAthena.GetQueryRuntimeStatistics": service.statistics,
         "AmazonAthena.StopQueryExecution": service.stop,
         "AmazonAthena.GetWorkGroup": service.work_group,
+        "AmazonAthena.UpdateWorkGroup": service.update_work_group,
+        "AmazonAthena.DeleteWorkGroup": service.delete_work_group,
         "AmazonAthena.GetTableMetadata": metadata.get,
         "AmazonAthena.ListTableMetadata": metadata.list,
         **{

@@ -72,13 +72,13 @@ def select(session: Session) -> Outcome:
     """Run a query and leave `<id>.csv` and `<id>.csv.metadata`."""
     translation, columns = prepare(session, query_of(session.statement.sql))
     path = session.scratch / "result.csv"
-    write_csv(session.engine, translation.sql, columns, path)
+    rows = write_csv(session.engine, translation.sql, columns, path)
     session.check_cutoff()
     metadata = session.scratch / "result.metadata"
     metadata.write_text(json.dumps({"ColumnInfo": [result_column(c) for c in columns]}))
     url = session.upload(path, f"{session.id}.csv")
     session.upload(metadata, f"{session.id}.csv.metadata")
-    return Outcome(url, columns, header=True)
+    return Outcome(url, columns, header=True, rows=rows)
 
 
 def explain(session: Session) -> Outcome:

@@ -203,6 +203,7 @@ class Runner:
                 "columns": [(column.name, column.type) for column in outcome.columns],
                 "header": outcome.header,
                 "updated": outcome.updated,
+                "rows": outcome.rows,
             }
         if category is not None:
             execution["Status"]["AthenaError"] = {

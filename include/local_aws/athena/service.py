@@ -8,6 +8,9 @@ import time
 import uuid
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from include.local_aws.athena.files import split_location
 from include.local_aws.athena.results import data_row, read_rows
 from include.local_aws.athena.reuse import allowed_age, reuse
 from include.local_aws.athena.runner import Runner
@@ -63,6 +66,11 @@ class Service:
             )
         if not PLACE.match(output):
             raise invalid(f"outputLocation is not a valid S3 path: {output}")
+        bucket = split_location(output)[0]
+        try:
+            self._context.client("s3").get_bucket_location(Bucket=bucket)
+        except ClientError as error:
+            raise invalid(f"Unable to verify/create output bucket {bucket}") from error
         place = request.get("QueryExecutionContext") or {}
         catalog = place.get("Catalog") or "AwsDataCatalog"
         if catalog.lower() != "awsdatacatalog":
@@ -154,6 +162,23 @@ class Service:
         """GetWorkGroup."""
         return {"WorkGroup": work_group(self._context, request.get("WorkGroup") or PRIMARY)}
 
+    def update_work_group(self, request: dict[str, Any]) -> dict[str, Any]:
+        """UpdateWorkGroup; the limit of bytes is taken off too, which MiniStack does not."""
+        changes = dict(request.get("ConfigurationUpdates") or {})
+        if changes.get("RemoveBytesScannedCutoffPerQuery"):
+            changes["BytesScannedCutoffPerQuery"] = None
+        asked = request | ({"ConfigurationUpdates": changes} if changes else {})
+        return self._context.forward("AmazonAthena.UpdateWorkGroup", asked)
+
+    def delete_work_group(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DeleteWorkGroup: with what is in it only if that is asked for."""
+        name = request.get("WorkGroup") or PRIMARY
+        named = self._context.forward("AmazonAthena.ListNamedQueries", {"WorkGroup": name})
+        filled = self._store.ids(name) or named.get("NamedQueryIds")
+        if filled and not request.get("RecursiveDeleteOption") and name != PRIMARY:
+            raise invalid(f"WorkGroup {name} is not empty")
+        return self._context.forward("AmazonAthena.DeleteWorkGroup", request)
+
     def list(self, request: dict[str, Any]) -> dict[str, Any]:
         """ListQueryExecutions, newest first."""
         name = request.get("WorkGroup") or PRIMARY
@@ -183,7 +208,7 @@ class Service:
                         "TotalExecutionTimeInMillis")
         }  # fmt: skip
         rows = {"InputBytes": numbers.get("DataScannedInBytes", 0),
-                "OutputRows": details.get("updated") or 0}  # fmt: skip
+                "OutputRows": details.get("rows") or details.get("updated") or 0}  # fmt: skip
         return {"QueryRuntimeStatistics": {"Timeline": timeline, "Rows": rows}}
 
     def results(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -81,6 +81,7 @@ class Outcome:
         columns: columns of its result rows.
         header: the first result row holds the column names.
         updated: rows written by a CTAS or INSERT.
+        rows: rows of the result of a query.
         manifest: URL of the list of files written.
     """
 
@@ -88,6 +89,7 @@ class Outcome:
     columns: Sequence[Column] = ()
     header: bool = False
     updated: int | None = None
+    rows: int | None = None
     manifest: str | None = None
 
 

@@ -33,6 +33,7 @@ def work_group(context: Context, name: str) -> dict[str, Any]:
     except AwsError as error:
         raise invalid(f"WorkGroup {name} is not found.") from error
     given = found.get("Configuration") or {}
+    given = {name: value for name, value in given.items() if value is not None}
     defaults = {
         "ResultConfiguration": {},
         "EnforceWorkGroupConfiguration": name != PRIMARY,

@@ -67,12 +67,14 @@ class JobDefinitions:
 
     def create(self, request: dict[str, Any]) -> dict[str, Any]:
         """CreateJob."""
+        _require_one_capacity(request)
         answer = self._context.forward("AWSGlue.CreateJob", request)
         self._remember(request["Name"], request)
         return answer
 
     def update(self, request: dict[str, Any]) -> dict[str, Any]:
         """UpdateJob: what the update does not name gets its default back, as in Glue."""
+        _require_one_capacity(request.get("JobUpdate") or {})
         answer = self._context.forward("AWSGlue.UpdateJob", request)
         self._remember(request["JobName"], request.get("JobUpdate") or {})
         return answer
@@ -117,6 +119,18 @@ class JobDefinitions:
             known = {key: value for key, value in known.items() if key not in WORKERS}
         defaults = {"ExecutionProperty": {"MaxConcurrentRuns": 1}}
         return defaults | known | (json.loads(row[0]) if row else {})
+
+
+def _require_one_capacity(job: dict[str, Any]) -> None:
+    """Refuse two ways at once of saying how large a job is.
+
+    Raises:
+        AwsError: InvalidInputException.
+    """
+    workers = [name for name in ("WorkerType", "NumberOfWorkers") if job.get(name)]
+    if workers and (job.get("MaxCapacity") or job.get("AllocatedCapacity")):
+        text = "Please do not set Max Capacity if using Worker Type and Number of Workers."
+        raise AwsError("InvalidInputException", text)
 
 
 def _same(value: Any) -> Any:

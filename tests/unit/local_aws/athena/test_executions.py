@@ -177,3 +177,38 @@ def test_an_execution_that_a_crash_left_running_is_failed(engine: Athena) -> Non
 )  # fmt: skip
 def test_what_is_not_here_is_refused_by_name(engine: Athena, sql: str) -> None:
     assert engine.fails(sql).startswith("NOT_SUPPORTED: not supported here: ")
+
+
+def test_results_go_to_a_bucket_that_is_there(engine: Athena) -> None:
+    place = {"OutputLocation": f"s3://{engine.bucket}-absent/results/"}
+    with pytest.raises(AwsError, match=f"verify/create output bucket {engine.bucket}-absent"):
+        engine.start("SELECT 1", ResultConfiguration=place)
+
+
+def test_runtime_statistics_count_the_rows_of_the_result(sales: Athena) -> None:
+    execution = sales.run("SELECT id FROM sales WHERE id < 20")
+    identity = execution["QueryExecutionId"]
+    found = sales.call("GetQueryRuntimeStatistics", QueryExecutionId=identity)
+    rows = found["QueryRuntimeStatistics"]["Rows"]
+    assert rows["OutputRows"] == 4
+    assert rows["InputBytes"] == execution["Statistics"]["DataScannedInBytes"] > 0
+
+
+def test_a_work_group_with_queries_is_deleted_only_with_them(engine: Athena, unique: str) -> None:
+    settings = {
+        "ResultConfiguration": {"OutputLocation": f"s3://{engine.bucket}/group/"},
+        "BytesScannedCutoffPerQuery": 10_000_000,
+    }
+    engine.context.forward(
+        "AmazonAthena.CreateWorkGroup", {"Name": unique, "Configuration": settings}
+    )
+    changes = {"RemoveBytesScannedCutoffPerQuery": True}
+    engine.call("UpdateWorkGroup", WorkGroup=unique, ConfigurationUpdates=changes)
+    configuration = engine.call("GetWorkGroup", WorkGroup=unique)["WorkGroup"]["Configuration"]
+    assert "BytesScannedCutoffPerQuery" not in configuration
+    engine.run("SELECT 1", WorkGroup=unique)
+    with pytest.raises(AwsError, match="is not empty"):
+        engine.call("DeleteWorkGroup", WorkGroup=unique)
+    engine.call("DeleteWorkGroup", WorkGroup=unique, RecursiveDeleteOption=True)
+    with pytest.raises(AwsError, match="is not found"):
+        engine.call("GetWorkGroup", WorkGroup=unique)

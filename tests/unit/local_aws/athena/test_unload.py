@@ -80,7 +80,7 @@ def test_unload_refuses_what_athena_refuses(sales: Athena) -> None:
 def test_a_result_is_reused_while_it_is_young(sales: Athena) -> None:
     sql = "SELECT count(*), sum(amount) FROM sales"
     first = sales.run(sql)
-    assert "ResultReuseInformation" not in first["Statistics"]
+    assert first["Statistics"]["ResultReuseInformation"] == {"ReusedPreviousResult": False}
     again = sales.run(sql, ResultReuseConfiguration=REUSE)
     assert again["QueryExecutionId"] != first["QueryExecutionId"]
     assert again["Statistics"]["ResultReuseInformation"] == {"ReusedPreviousResult": True}
@@ -94,7 +94,7 @@ def test_a_result_is_reused_while_it_is_young(sales: Athena) -> None:
         (sql + " ", {"ResultReuseConfiguration": REUSE}),
     ):
         execution = sales.run(sent, **options)
-        assert "ResultReuseInformation" not in execution["Statistics"], sent
+        assert not execution["Statistics"]["ResultReuseInformation"]["ReusedPreviousResult"], sent
         assert execution["Statistics"]["DataScannedInBytes"] > 0
 
 
@@ -108,13 +108,13 @@ def test_what_is_not_reused(sales: Athena) -> None:
         {"QueryString": unstable},
     ):
         execution = sales.run("", **request, ResultReuseConfiguration=REUSE)
-        assert "ResultReuseInformation" not in execution["Statistics"]
+        assert not execution["Statistics"]["ResultReuseInformation"]["ReusedPreviousResult"]
     gone = sales.run("SELECT id FROM sales")
     bucket, key = gone["ResultConfiguration"]["OutputLocation"][5:].split("/", 1)
     sales.context.client("s3").delete_object(Bucket=bucket, Key=key)
     sales.context.client("s3").delete_object(Bucket=bucket, Key=key + ".metadata")
     again = sales.run("SELECT id FROM sales", ResultReuseConfiguration=REUSE)
-    assert "ResultReuseInformation" not in again["Statistics"]
+    assert not again["Statistics"]["ResultReuseInformation"]["ReusedPreviousResult"]
     bad = {"ResultReuseByAgeConfiguration": {"Enabled": True, "MaxAgeInMinutes": 10_081}}
     with pytest.raises(AwsError, match="from 0 to 10080"):
         sales.start("SELECT 1", ResultReuseConfiguration=bad)

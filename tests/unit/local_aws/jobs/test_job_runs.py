@@ -260,6 +260,18 @@ def test_what_cannot_be_started_is_refused(jobs: Any) -> None:
     assert jobs.glue.get_job_runs(JobName=jobs.name)["JobRuns"] == []
 
 
+def test_a_job_has_workers_or_a_capacity(jobs: Any) -> None:
+    command = {"Name": "glueetl", "ScriptLocation": "s3://x/y.py"}
+    both = {"WorkerType": "G.1X", "NumberOfWorkers": 2, "MaxCapacity": 2.0}
+    refusal = jobs.glue.exceptions.InvalidInputException
+    with pytest.raises(refusal, match="do not set Max Capacity if using Worker Type"):
+        jobs.glue.create_job(Name=f"{jobs.name}b", Role="role", Command=command, **both)
+    jobs.glue.create_job(Name=f"{jobs.name}b", Role="role", Command=command, MaxCapacity=2.0)
+    update = {"Role": "role", "Command": command, **both}
+    with pytest.raises(refusal, match="do not set Max Capacity if using Worker Type"):
+        jobs.glue.update_job(JobName=f"{jobs.name}b", JobUpdate=update)
+
+
 def test_retries_are_attempts_of_their_own(jobs: Any) -> None:
     jobs.create("import sys; sys.exit('again' if '1' in sys.argv else 'first')", MaxRetries=2)
     first = jobs.start()
