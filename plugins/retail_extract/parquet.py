@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 BOM = b"\xef\xbb\xbf"
 ROW_GROUP_ROWS = 65_536
+MOST_DIGITS = 38  # of a decimal128
 
 
 def arrow_schema(columns: Sequence[ExtractColumn]) -> "pa.Schema":
@@ -95,7 +96,10 @@ def batches_of_csv(block: bytes, columns: Sequence[ExtractColumn]) -> "list[pa.R
             read_options=csv.ReadOptions(block_size=len(block), column_names=schema.names),
             parse_options=csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
             convert_options=csv.ConvertOptions(
-                column_types=schema,
+                column_types={
+                    field.name: _room(field.type) if pa.types.is_decimal(field.type) else field.type
+                    for field in schema
+                },
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=False,
                 null_values=[""],
@@ -105,7 +109,38 @@ def batches_of_csv(block: bytes, columns: Sequence[ExtractColumn]) -> "list[pa.R
         )
     except pa.ArrowInvalid as error:
         raise ExtractError(_without_value(str(error), columns)) from None
+    for place, column in enumerate(columns):
+        if column.type == "decimal":
+            try:
+                fitting = _fitting(table.column(place), schema.field(place).type)
+            except pa.ArrowInvalid:
+                raise ExtractError(_misfit(column)) from None
+            table = table.set_column(place, schema.field(place), fitting)
     return list(table.to_batches())
+
+
+def _room(kind: "pa.Decimal128Type") -> "pa.DataType":
+    """What to read a decimal as, so that a cast then tells whether it fits.
+
+    Arrow's CSV reader scales numbers to the column's decimals without a look whether that fits:
+    as decimal128(38, 18) it reads 10^21 as another number (pyarrow 23.0.1).
+    """
+    import pyarrow as pa
+
+    digits = kind.precision + kind.scale
+    return pa.string() if digits > MOST_DIGITS else pa.decimal128(digits, kind.scale)
+
+
+def _fitting(numbers: Any, kind: "pa.Decimal128Type") -> Any:
+    """Numbers, or their text, as a decimal; ArrowInvalid if one does not fit.
+
+    By way of a wider one: of a text of 39 digits a decimal128 makes another number.
+    """
+    import pyarrow as pa
+
+    if pa.types.is_string(numbers.type):
+        numbers = numbers.cast(pa.decimal256(2 * MOST_DIGITS, kind.scale))
+    return numbers.cast(kind)
 
 
 def batch_of_text(
@@ -142,6 +177,8 @@ def _cast(text: "pa.Array", column: ExtractColumn, kind: "pa.DataType", naive: b
     import pyarrow as pa
     from pyarrow import compute
 
+    if column.type == "decimal":
+        return _fitting(text, kind)
     if column.type != "timestamp":
         return compute.cast(text, kind)
     wall = compute.cast(text, pa.timestamp("us"))
