@@ -1,6 +1,6 @@
 """Reads the lines of JSON Lines files as records: text for text, every digit of a number kept.
 
-Regular lines are read a batch at a time by Arrow: flat objects whose numbers fit decimal(38, 18).
+Regular lines are read a batch at a time by Arrow: objects with plain values where one is wanted.
 What it would not read, or not as exactly, is read line by line by Python's own parser. Which of
 the two has read a line does not show: that depends on the lines beside it.
 """
@@ -20,8 +20,9 @@ from retail_io.csv_records import MAX_RECORD, NUL, UNDECODABLE
 from retail_io.standard_text import batch_of
 
 _BLANKS = " \t\r\n\ufeff"  # around an object
-_NUMBER = pa.decimal128(38, 18)
-_MOST_WHOLE_DIGITS, _MOST_DECIMALS = 20, 18
+#: Wide enough for any number of 38 digits times 10^18. Arrow does not look whether that fits: as
+#: decimal128(38, 18), which holds what is wanted, it reads 1e20 as another number (23.0.1).
+_NUMBER = pa.decimal256(38, 18)
 #: Fewer brackets than either parser would take for too deep.
 _MOST_BRACKETS = 200
 _FEWEST_AT_ONCE = 64
@@ -179,10 +180,11 @@ def _record(text: str) -> dict[str, Any] | None:
 
 
 def _plain(text: str) -> str:
-    """A number with an exponent without it, if Arrow would read it too; any other text as it is."""
+    """A number with an exponent without it, wherever Arrow would read it; other text as it is."""
     if not _EXPONENT.fullmatch(text):
         return text
     number = f"{Decimal(text):f}"
-    whole, _, decimals = number.lstrip("+-").partition(".")
-    fits = len(whole.lstrip("0")) <= _MOST_WHOLE_DIGITS and len(decimals) <= _MOST_DECIMALS
-    return number if fits else text
+    decimals = number.partition(".")[2].rstrip("0")
+    return (
+        number if len(decimals) <= _NUMBER.scale and len(number) <= 2 * _NUMBER.precision else text
+    )
