@@ -112,11 +112,13 @@ def test_upload_follows_its_files(aws: Clients, bucket: str) -> None:
     ]
 
 
-def test_a_refused_view_is_named_with_athena_s_reason(aws_and_front: Clients, glue: Any) -> None:
+def test_a_refused_view_is_named_with_athena_s_reason(
+    aws_and_front: Clients, glue: Any, bucket: str
+) -> None:
     athena = aws_and_front("athena")
     athena.create_work_group(
         Name="trial",
-        Configuration={"ResultConfiguration": {"OutputLocation": "s3://trial/results/"}},
+        Configuration={"ResultConfiguration": {"OutputLocation": f"s3://{bucket}/results/"}},
     )
     broken = View("broken", "CREATE OR REPLACE VIEW trial.broken AS SELECT nope FROM trial.missing")
     with pytest.raises(DeploymentError, match=r"sales_analytics\.broken: FAILED: .*missing"):
