@@ -250,7 +250,12 @@ def test_a_field_of_100_mb_and_an_open_quote_stay_within_a_laptops_heap(
     path = os.pathsep.join((str(ROOT), str(ROOT / "glue_jobs")))
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, *arguments],
-        env={**os.environ, "PYTHONPATH": path, "TMPDIR": arguments[0]},
+        env={
+            **os.environ,
+            "PYTHONPATH": path,
+            "PYSPARK_PYTHON": sys.executable,
+            "TMPDIR": arguments[0],
+        },
         capture_output=True,
         text=True,
         check=False,
