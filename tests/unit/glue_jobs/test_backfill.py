@@ -91,12 +91,12 @@ def run_in_random_order(lake: PublishedLake, choice: random.Random) -> int:
 
 
 def check(folder: Path, lake: Lake, engine: Engine, seeds: range) -> None:
-    in_order = delivered(folder / "in order", lake, engine)
+    in_order = delivered(folder / "in_order", lake, engine)
     for day in DAYS:
         in_order.run(day)
     assert totals(in_order) == pence()
     for seed in seeds:
-        shuffled = delivered(folder / f"shuffled {seed}", lake, engine)
+        shuffled = delivered(folder / f"shuffled_{seed}", lake, engine)
         superseded = run_in_random_order(shuffled, random.Random(seed))
         print(f"order {seed}: {superseded} runs were overtaken and built anew")
         assert contents(shuffled) == contents(in_order)
