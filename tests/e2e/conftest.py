@@ -32,11 +32,16 @@ WHOLESALE_HEADER = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the files run in the order of their numbers: all share one lake, and 10 is after 9."""
+    """Let the files run in the order of their numbers: all share one lake, and 10 is after 9.
+
+    A test may take as long as two runs may.
+    """
     places = [n for n, item in enumerate(items) if item.path.parent == Path(__file__).parent]
     ours = sorted((items[n] for n in places), key=lambda item: int(item.path.stem.split("_")[1]))
     for place, item in zip(places, ours, strict=True):
         items[place] = item
+        if item.get_closest_marker("timeout") is None:  # on a busy machine a day takes minutes
+            item.add_marker(pytest.mark.timeout(2 * RUN_SECONDS))
 
 
 class Lake:
