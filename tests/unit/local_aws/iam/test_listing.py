@@ -45,7 +45,7 @@ def test_partitions_are_found_where_their_folder_may_not_be_listed(
     }
     rest = {
         "Effect": "Allow",
-        "Action": ["s3:GetObject", "s3:PutObject", "glue:*", "athena:*"],
+        "Action": ["s3:Get*", "s3:PutObject", "glue:*", "athena:*"],
         "Resource": "*",
     }
     policy = {"Version": "2012-10-17", "Statement": [listing, rest]}
