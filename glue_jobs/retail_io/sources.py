@@ -33,6 +33,7 @@ ONE_FILE_PER_TASK = {
     "spark.sql.files.maxPartitionBytes": str(1 << 37),
     "spark.sql.files.openCostInBytes": str(1 << 37),
 }
+TASKS_PER_CORE = 4
 #: Bytes of a line or piece that are read on; whatever is cut off belongs to an overlong record.
 _MOST_BYTES = 4 * MAX_RECORD + 4
 _RAW_JSON = {"ignoreNullFields": "false", "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
@@ -138,12 +139,19 @@ def _pairs(batches: Iterable[pa.RecordBatch], what: str) -> Iterator[tuple[str, 
 
 
 def _with_fields(rows: DataFrame, batches: Reader, names: Sequence[str]) -> DataFrame:
-    """What a reader in Python makes of a dataset's files: file, row, text and fields or null."""
+    """What a reader in Python makes of a dataset's files: file, row, text and fields or null.
+
+    Before each task its worker reads Spark's zip files anew (importlib.invalidate_caches), which
+    takes longer than a file of 2 MB: so a task has many files, each of them whole and in order.
+    """
     texts = ", ".join(f"`_{place}` string" for place in range(len(names)))
     schema = f"source_file string, source_row bigint, raw string, read boolean, {texts}"
     fields = F.struct(*[F.col(f"_{place}").alias(name) for place, name in enumerate(names)])
-    return rows.mapInArrow(batches, schema).select(
-        "source_file", "source_row", "raw", F.when(F.col("read"), fields).alias("fields")
+    tasks = TASKS_PER_CORE * rows.sparkSession.sparkContext.defaultParallelism
+    return (
+        rows.coalesce(tasks)
+        .mapInArrow(batches, schema)
+        .select("source_file", "source_row", "raw", F.when(F.col("read"), fields).alias("fields"))
     )
 
 

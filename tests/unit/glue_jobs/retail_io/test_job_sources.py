@@ -10,6 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from include.lake.contracts import Column, Contract, Lake
+from retail_io import sources
 from retail_io.csv_records import SourceError
 from retail_io.inputs import BronzeFile
 from retail_io.session import source_errors
@@ -106,6 +107,30 @@ def test_every_file_is_numbered_on_its_own_whatever_its_name(
     rows = read(spark, lake_folder, contract(lake, "jsonl", "a"))
     assert [(name, row, fields["a"]) for name, row, _, fields in rows if fields] == [
         (name, row, str(row)) for name in sorted(names[:4]) for row in (1, 2)
+    ]
+
+
+@pytest.mark.parametrize(("kind", "header"), [("jsonl", ""), ("csv", "a\n")])
+def test_files_that_share_a_task_are_numbered_each_on_its_own(
+    spark: SparkSession,
+    lake_folder: LakeFolder,
+    lake: Lake,
+    kind: str,
+    header: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    files = 5 * spark.sparkContext.defaultParallelism
+    monkeypatch.setattr(sources, "TASKS_PER_CORE", 1)
+    for file in range(files):
+        values = [str(value) for value in range(file, 2 * file + 1)]
+        lines = values if header else [f'{{"a":{value}}}' for value in values]
+        lake_folder.put("d", DAY, f"{file:03}.{kind}", header + "\n".join(lines))
+    rows = read(spark, lake_folder, contract(lake, kind, "a"))
+    first = 2 if header else 1
+    assert [(name, row, fields["a"]) for name, row, _, fields in rows if fields] == [
+        (f"{file:03}.{kind}", row, str(value))
+        for file in range(files)
+        for row, value in enumerate(range(file, 2 * file + 1), start=first)
     ]
 
 
