@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -29,6 +30,7 @@ TRACEBACK = "Traceback (most recent call last):"
 NOT_MESSAGE = re.compile(
     r"\s+at |\t|\s*\.\.\. \d+ more|\d\d/\d\d/\d\d \d\d:\d\d:\d\d |JVM stacktrace:"
 )
+LOGGED = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d ")
 NOT_COMPILED = re.compile(r"(SyntaxError|IndentationError|TabError): ")
 
 
@@ -122,7 +124,9 @@ def exception_message(lines: list[str]) -> str | None:
         if NOT_MESSAGE.match(line) or line == TRACEBACK:
             break
         message.append(line)
-    causes = [line for line in after[len(message) :] if line.startswith("Caused by: ")]
+    # what the JVM logs after that, as it shuts down, has other causes
+    trace = takewhile(lambda line: not LOGGED.match(line), after[len(message) :])
+    causes = [line for line in trace if line.startswith("Caused by: ")]
     text = "\n".join(message + causes[-1:]).strip()
     return text[:MESSAGE_LIMIT] or None
 

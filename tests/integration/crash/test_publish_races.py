@@ -72,8 +72,9 @@ def test_one_that_is_killed_while_another_publishes_loses_nothing(
     attempts = [run.start("publish") for run in runs]
     time.sleep(choice.uniform(0, 1))
     attempts[0].kill()
-    for run, attempt in zip(runs, attempts, strict=True):
-        if attempt.wait().state != "success":
+    outcomes = [attempt.wait() for attempt in attempts]
+    for run, outcome in zip(runs, outcomes, strict=True):
+        if outcome.state != "success":
             run.complete("publish")
     assert published() == {(str(day), release(run)) for day, run in zip(DAYS, runs, strict=True)}
     alone = publications.build(2)

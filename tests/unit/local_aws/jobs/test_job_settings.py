@@ -20,6 +20,9 @@ Traceback (most recent call last):
 ValueError: second
 line
 26/11/20 07:28:02 WARN ShutdownHookManager: x
+java.lang.RuntimeException: it shuts down
+\tat org.apache.spark.X(X.scala:1)
+Caused by: java.io.IOException: error=0, Failed to exec spawn helper
 """
 JAVA = """\
 Traceback (most recent call last):
