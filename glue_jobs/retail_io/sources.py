@@ -28,7 +28,7 @@ from retail_io.listed import require_as_listed
 from retail_io.standard_text import batches_of, standardised_batches
 from retail_io.xml_records import CUT, XmlFormat
 
-#: One file is one task: a task's rows are the file's rows, in order, so that they can be counted.
+#: One file is one partition of what Spark reads: its rows come in order and can be counted.
 ONE_FILE_PER_TASK = {
     "spark.sql.files.maxPartitionBytes": str(1 << 37),
     "spark.sql.files.openCostInBytes": str(1 << 37),
@@ -37,7 +37,7 @@ TASKS_PER_CORE = 4
 #: Bytes of a line or piece that are read on; whatever is cut off belongs to an overlong record.
 _MOST_BYTES = 4 * MAX_RECORD + 4
 _RAW_JSON = {"ignoreNullFields": "false", "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
-_ROW_BITS = (1 << 33) - 1  # of monotonically_increasing_id: the row within the task
+_ROW_BITS = (1 << 33) - 1  # of monotonically_increasing_id: the row within the partition
 #: Reads batches of lines or pieces as batches of ``standard_text.ROW`` and fields.
 Reader = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 

@@ -213,6 +213,15 @@ def test_parquet_keeps_instants_and_decimals(
     assert rows[0][3]["at"].astimezone(UTC) == at
 
 
+def test_text_of_parquet_is_trimmed_and_composed(
+    spark: SparkSession, lake_folder: LakeFolder, lake: Lake
+) -> None:
+    lake_folder.put("d", DAY, "a.parquet", parquet(a=pa.array([" e\u0301\t", " ", None])))
+    rows = read(spark, lake_folder, contract(lake, "parquet", "a"))
+    assert [fields for *_, fields in rows] == [{"a": "\u00e9"}, {"a": None}, {"a": None}]
+    assert rows[0][2] == '{"a":" e\u0301\\t"}', "as delivered"
+
+
 def test_parquet_without_a_column_names_it(
     spark: SparkSession, lake_folder: LakeFolder, lake: Lake
 ) -> None:
