@@ -7,6 +7,7 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.sdk.exceptions import AirflowException
 from botocore.exceptions import ClientError, HTTPClientError
 
+from retail_lake.hooks.errors import error_code, is_unanswered
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
 
 CREATE_BATCH = 100  # BatchCreatePartition's limit
@@ -29,11 +30,6 @@ TABLE_INPUT_KEYS = (
 
 class SupersededError(AirflowException):
     """Another writer moved a table between our reading it and our update."""
-
-
-def error_code(error: ClientError) -> str:
-    """Return the service's error code, e.g. `EntityNotFoundException`."""
-    return str(error.response.get("Error", {}).get("Code", ""))
 
 
 class CatalogHook(AwsBaseHook):
@@ -188,7 +184,7 @@ class CatalogHook(AwsBaseHook):
             late = isinstance(error, ClientError) and (
                 error_code(error) == "ConcurrentModificationException"
             )
-            if not late and not _is_unanswered(error):
+            if not late and not is_unanswered(error):
                 raise
             if self._is_moved(table, changed):
                 self.log.info("%s.%s was moved; the answer was lost: %s", database, name, error)
@@ -217,13 +213,6 @@ class CatalogHook(AwsBaseHook):
         except ClientError as error:
             if error_code(error) != "EntityNotFoundException":
                 raise
-
-
-def _is_unanswered(error: Exception) -> bool:
-    """Say whether AWS may have done what was asked: no answer, or an error of its own."""
-    if not isinstance(error, ClientError):
-        return True
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= 500
 
 
 def _partition(item: dict[str, Any]) -> dict[str, Any]:

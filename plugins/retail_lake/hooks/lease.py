@@ -11,8 +11,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from retail_lake.hooks.catalog import error_code
 from retail_lake.hooks.documents import DocumentsHook, split_uri
+from retail_lake.hooks.errors import error_code
 
 # S3 answers so when somebody else's conditional write came first, or is under way.
 LOST = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")

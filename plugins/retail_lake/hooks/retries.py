@@ -1,6 +1,17 @@
-"""How the AWS clients retry."""
+"""How calls to AWS are made again."""
 
+import logging
 from typing import Any
+
+from tenacity import (
+    Retrying,
+    before_sleep_log,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+
+from retail_lake.hooks.errors import is_passing
 
 # Adaptive mode backs off on throttling instead of failing a task whose job goes on (airflow#52152,
 # #23475). The number of attempts bounds it; a longer outage is the task's own retry.
@@ -13,3 +24,22 @@ NOTICE_RETRIES: dict[str, Any] = {
     "read_timeout": 10,
     "retries": {"mode": "standard", "max_attempts": 3},
 }
+
+# For a call that must not be repeated blindly: whoever makes it looks first what became of it.
+SINGLE_ATTEMPT: dict[str, Any] = {"retries": {"total_max_attempts": 1}}
+
+
+def attempts(log: Any, most: int = 6) -> Retrying:
+    """Return what makes a call again after errors that may pass, with pauses that grow.
+
+    Args:
+        log: told of every pause.
+        most: calls; the last one's error is raised.
+    """
+    return Retrying(
+        retry=retry_if_exception(is_passing),
+        wait=wait_random_exponential(max=20),
+        stop=stop_after_attempt(most),
+        before_sleep=before_sleep_log(log, logging.INFO),
+        reraise=True,
+    )

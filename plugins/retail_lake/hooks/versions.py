@@ -7,7 +7,8 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowException
 from botocore.exceptions import ClientError
 
-from retail_lake.hooks.catalog import CatalogHook, error_code
+from retail_lake.hooks.catalog import CatalogHook
+from retail_lake.hooks.errors import error_code
 
 DELETE_PARTITIONS = 25  # BatchDeletePartition's limit
 

@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowException
 from botocore.exceptions import ClientError
 
 from retail_lake.defaults import GLUE_POOL
-from retail_lake.hooks.catalog import error_code
+from retail_lake.hooks.errors import error_code
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
 from retail_lake.hooks.run_costs import RunCosts
 from retail_lake.refusals import FinalRefusals

@@ -11,12 +11,13 @@ from airflow.providers.amazon.aws.operators.glue import GlueJobOperator
 from airflow.providers.amazon.aws.triggers.glue import GlueJobCompleteTrigger
 from airflow.providers.amazon.aws.utils import validate_execute_complete_event
 from airflow.sdk.exceptions import AirflowException
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import ClientError, HTTPClientError
 
 from retail_lake.attempts import attempt_token, chain_start
-from retail_lake.hooks.catalog import error_code
 from retail_lake.hooks.documents import DocumentsHook
-from retail_lake.hooks.retries import ADAPTIVE_RETRIES
+from retail_lake.hooks.errors import error_code, is_unanswered
+from retail_lake.hooks.retries import ADAPTIVE_RETRIES, SINGLE_ATTEMPT, attempts
 from retail_lake.hooks.run_costs import RunCosts
 from retail_lake.refusals import FinalRefusals
 
@@ -182,23 +183,38 @@ class OwnGlueRunOperator(FinalRefusals, GlueJobOperator):
 
     def _start(self, ti: Any) -> str:
         token = self._token(ti, ti.try_number)
+        run_id = attempts(self.log)(self._start_once, token)
+        self.log.info("Started %s run %s, token %s", self.job_name, run_id, token)
+        return run_id
+
+    def _start_once(self, token: str) -> str:
+        """Start the run of a token, or find it if an answer was lost.
+
+        The client itself must not repeat StartJobRun: by then the run may have ended, and Glue
+        would start a second one.
+        """
         arguments = {**self.arguments(), "--run_token": token}
+        config = self.hook.config.merge(Config(**SINGLE_ATTEMPT))
+        client: Any = self.hook.get_client_type(config=config)
         try:
-            answer = self._client.start_job_run(
+            answer = client.start_job_run(
                 JobName=self.job_name, Arguments=arguments, **self.run_job_kwargs
             )
-        except ClientError as error:
-            if error_code(error) != "ConcurrentRunsExceededException":
+        except (ClientError, HTTPClientError) as error:
+            busy = isinstance(error, ClientError) and (
+                error_code(error) == "ConcurrentRunsExceededException"
+            )
+            if not busy and not is_unanswered(error):
                 raise
-            # A StartJobRun that timed out on the way back was repeated by the client.
             own = [run for run in self._recent_runs() if run_token(run) == token]
-            if not own:
+            if own:
+                return str(own[0]["Id"])
+            if busy:
                 raise AirflowException(
                     f"Glue job {self.job_name} is already running for somebody else and allows no "
                     "further run; a retry tries again"
                 ) from error
-            return str(own[0]["Id"])
-        self.log.info("Started %s run %s, token %s", self.job_name, answer["JobRunId"], token)
+            raise
         return str(answer["JobRunId"])
 
     def _recent_runs(self) -> list[dict[str, Any]]:

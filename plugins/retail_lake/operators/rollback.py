@@ -9,8 +9,8 @@ from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from botocore.exceptions import ClientError
 
-from retail_lake.hooks.catalog import error_code
 from retail_lake.hooks.documents import DocumentsHook
+from retail_lake.hooks.errors import error_code
 from retail_lake.hooks.versions import VersionsHook
 from retail_lake.refusals import FinalRefusals
 

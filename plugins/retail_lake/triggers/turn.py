@@ -9,8 +9,8 @@ from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from botocore.exceptions import ClientError
 
-from retail_lake.hooks.catalog import error_code
 from retail_lake.hooks.documents import split_uri
+from retail_lake.hooks.errors import error_code
 from retail_lake.hooks.lease import GONE, read_held
 from retail_lake.hooks.retries import ADAPTIVE_RETRIES
 

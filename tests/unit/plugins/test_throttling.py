@@ -17,6 +17,8 @@ from tests.unit.plugins.world import DAY, World, release
 
 __all__ = ["job"]  # a fixture
 
+SOMEBODY_ELSE = {"--mode": "sleep", "--run_token": "somebody else's"}
+
 
 @pytest.fixture
 def lossy(front: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyS3]:
@@ -24,6 +26,17 @@ def lossy(front: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyS3]:
     with FaultyS3(front).running() as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL_GLUE", proxy.url)
         yield proxy
+
+
+def lose_next(lossy: FaultyS3, caller: Any, method: str) -> None:
+    """Let the answer to the method's first call be lost, not those before it."""
+    original = getattr(caller, method)
+
+    def then_lose(*arguments: Any) -> Any:
+        lossy.faults = lossy.faults or [Fault("^POST", "lost", 1)]
+        return original(*arguments)
+
+    setattr(caller, method, then_lose)
 
 
 @pytest.mark.parametrize("kind", ["throttle", "drop"])
@@ -69,23 +82,24 @@ def test_a_query_is_started_once(
     assert listed == [result["query_execution_id"]]
 
 
+@pytest.mark.parametrize("ended", [False, True], ids=["runs", "has_ended"])
 def test_a_start_whose_answer_is_lost_is_the_run_that_is_waited_for(
-    job: Job, context: Any, lossy: FaultyS3
+    job: Job, context: Any, lossy: FaultyS3, ended: bool
 ) -> None:
-    """The client repeats it, Glue refuses a second run, and the first is known by its token."""
-    lossy.faults = [Fault("^POST", "lost", 0)]
+    """It is known by its token, and not started again, also where it was done before we looked."""
     operator = job.operator("write")
-    original = operator._recent_runs
+    lose_next(lossy, operator, "_start_once")
+    if ended:
+        look = operator._recent_runs
 
-    def then_lose_one() -> Any:
-        found = original()
-        if not lossy.faults[0].done:
-            lossy.faults[0].times = 1  # the next call is StartJobRun
-        return found
+        def look_late() -> Any:
+            for run in job.runs():
+                until(job, run["Id"], "SUCCEEDED")
+            return look()
 
-    operator._recent_runs = then_lose_one  # type: ignore[method-assign]
+        operator._recent_runs = look_late  # type: ignore[method-assign]
     result = complete(operator, context)
-    assert lossy.faults[0].done == 1
+    assert [fault.done for fault in lossy.faults] == [1]
     (run,) = job.runs()
     assert run["Id"] == result["job_run_id"]
     assert job.partitions() == [["2025-03-01", RELEASE]]
@@ -95,7 +109,7 @@ def test_a_job_that_runs_for_somebody_else_is_started_after_that_and_once(
     job: Job, context: Any
 ) -> None:
     """ConcurrentRunsExceeded is waited for by the task's retries, whose pauses grow."""
-    other = job.glue.start_job_run(JobName=job.name, Arguments={"--mode": "sleep"})["JobRunId"]
+    other = job.glue.start_job_run(JobName=job.name, Arguments=SOMEBODY_ELSE)["JobRunId"]
     with pytest.raises(AirflowException, match="already running for somebody else"):
         job.operator("write").execute(context)
     job.glue.batch_stop_job_run(JobName=job.name, JobRunIds=[other])
@@ -105,24 +119,13 @@ def test_a_job_that_runs_for_somebody_else_is_started_after_that_and_once(
     assert [run["JobRunState"] for run in job.runs()] == ["SUCCEEDED", "STOPPED"]
 
 
-def lose_the_answer(lossy: FaultyS3, hook: CatalogHook, times: int) -> None:
-    """Let the next move's first answers be lost, not those before it."""
-    move = hook.move
-
-    def then_lose(*arguments: Any) -> None:
-        lossy.faults = [Fault("^POST", "lost", times)]
-        move(*arguments)
-
-    hook.move = then_lose  # type: ignore[method-assign]
-
-
 def test_a_publication_whose_answer_is_lost_is_one_and_is_told(
     world: World, lossy: FaultyS3
 ) -> None:
     """The client repeats the call and is refused; the pointer says that it was us."""
     operator = world.publisher(release(1), world.location())
     before = int(CatalogHook().table(*world.pointer)["VersionId"])
-    lose_the_answer(lossy, operator.hook, 1)
+    lose_next(lossy, operator.hook, "move")
     assert operator.execute(world.context)["changed"]
     assert [fault.done for fault in lossy.faults] == [1]
     assert int(CatalogHook().table(*world.pointer)["VersionId"]) == before + 1
