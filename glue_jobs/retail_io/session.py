@@ -37,13 +37,21 @@ SETTINGS = {
     "spark.sql.redaction.string.regex": "0x[0-9A-F]{128}",
 }
 
+#: Asked for by every function of pyspark.sql. The view of Java's names (py4j's JVMView) keeps none
+#: and has them looked for in all jars, some 2,500 times in a run.
+_JAVA_NAMES = ("functions", "PythonUtils")
+
 
 def open_session() -> SparkSession:
     """The session, with every setting that the result depends on; master and S3 are Glue's."""
     builder = SparkSession.builder.appName("bronze_to_silver")
     for name, value in SETTINGS.items():
         builder = builder.config(name, value)
-    return builder.getOrCreate()
+    session = builder.getOrCreate()
+    java = session.sparkContext._jvm
+    for name in _JAVA_NAMES:
+        setattr(java, name, getattr(java, name))
+    return session
 
 
 @contextmanager

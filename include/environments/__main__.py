@@ -106,7 +106,10 @@ def make_environment(uv: Path, folder: Path, lock: Path, versions: "tuple[str, .
     print(f"setup: making {folder.name} (Python {version}, {lock.name})", flush=True)
     run(uv, "venv", "--quiet", "--clear", "--python", python, folder)
     interpreter = folder / "bin" / "python"
-    run(uv, "pip", "install", "--quiet", "--python", interpreter, "--no-deps", "-r", lock)
+    # Compiled once: Airflow starts a process for every task, and with PYTHONDONTWRITEBYTECODE, as
+    # images often set it, each of them would compile all that it imports.
+    options = ("--quiet", "--compile-bytecode", "--no-deps")
+    run(uv, "pip", "install", *options, "--python", interpreter, "-r", lock)
     stamp.write_text(wanted)
 
 
