@@ -5,6 +5,7 @@ the same way whether its file came today or days ago.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 from pyspark.sql import DataFrame, Observation, SparkSession
@@ -34,14 +35,18 @@ def write_datasets(spark: SparkSession, lake: Lake, listed: Inputs, key: bytes, 
     """
     contracts = [each for each in lake.contracts if listed.of(each.dataset)]
     seen = {contract.dataset: Observation(contract.dataset) for contract in contracts}
-    rows = []
-    for contract in contracts:
+
+    def planned(contract: Contract) -> DataFrame:
         files = listed.of(contract.dataset)
         delivered = read_delivered(spark, contract, files, listed.lake_root)
         delivered = delivered.observe(seen[contract.dataset], *Seen.metrics())
         found = judged(delivered, contract, lake.time_zone)
         named = forgotten(with_tokens(found, contract, key), contract, listed.erased)
-        rows.append(run.write_dataset(with_outcome(named, contract), contract))
+        return run.write_dataset(with_outcome(named, contract), contract)
+
+    # Planning is most of what a small day takes, and the planner of one plan has a single thread.
+    with ThreadPoolExecutor() as planners:
+        rows = list(planners.map(planned, contracts))
     tally = Tally(union_of(rows).collect() if rows else [])
     tally.require({dataset: Seen(**each.get) for dataset, each in seen.items()})
     return tally

@@ -84,6 +84,8 @@ class Airflow:
             # a process tells of a task's end; on a busy machine its 10 s are over too soon
             "AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT": "60",
             "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
+            # set on some machines: each task would compile DAGs and plugins anew
+            "PYTHONDONTWRITEBYTECODE": "",
         }
 
     def install(self, bundle: Path) -> None:

@@ -46,12 +46,13 @@ def settings(
     # The quick compiler alone: a run on local data is over before the thorough one, which takes
     # half of the processor time meanwhile, pays. A JVM that is out of memory ends: some of its
     # threads would go on without the one that died, and the run would wait for ever.
-    # A job's own options come last and win.
+    # A job's own options come last and win; only of collectors the JVM takes no second one.
     scratch = workspace / "tmp"
+    own = asked.get("spark.driver.extraJavaOptions", "")
+    collector = "" if re.search(r"-XX:\+Use\w+GC\b", own) else "-XX:+UseSerialGC "
     options = (
-        "-XX:TieredStopAtLevel=1 -XX:+ExitOnOutOfMemoryError "
-        f"-Djava.io.tmpdir={scratch} -Dderby.system.home={scratch} "
-        f"-Duser.timezone=UTC {asked.get('spark.driver.extraJavaOptions', '')}"
+        f"-XX:TieredStopAtLevel=1 {collector}-XX:+ExitOnOutOfMemoryError "
+        f"-Djava.io.tmpdir={scratch} -Dderby.system.home={scratch} -Duser.timezone=UTC {own}"
     )
     files = {
         "fs.s3.impl": VIEW,

@@ -1,4 +1,5 @@
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,16 @@ def test_the_message_is_the_last_exception(log: str, message: str | None) -> Non
 def test_a_script_without_a_traceback_says_how_it_ended() -> None:
     assert exit_message(3, ["no such day", ""]) == "the script ended with exit code 3: no such day"
     assert exit_message(-9, ["x"]) == "the script was ended by SIGKILL"
+
+
+@pytest.mark.parametrize("own", ["", "-XX:+UseG1GC", "-XX:-UseG1GC -XX:+UseParallelGC"])
+def test_java_starts_with_the_options_of_the_job(tmp_path: Path, own: str) -> None:
+    """Two collectors are an error to it."""
+    asked = {"spark.driver.extraJavaOptions": own}
+    options = settings(4711, [], tmp_path, asked)["spark.driver.extraJavaOptions"].split()
+    java = java_home() / "bin" / "java"
+    subprocess.run([java, *options, "-version"], check=True, capture_output=True)
+    assert options[len(options) - len(own.split()) :] == own.split()
 
 
 def test_the_machine_keeps_its_size_and_the_job_sets_the_rest(tmp_path: Path) -> None:
