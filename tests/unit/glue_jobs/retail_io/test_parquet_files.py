@@ -86,6 +86,35 @@ def test_columns_that_repeat_have_dictionaries_and_the_others_differences(tmp_pa
     assert {column.max_definition_level for column in pq.read_metadata(file).schema} == {1}
 
 
+@pytest.mark.parametrize(
+    ("numbers", "encoding"),
+    [
+        ([*range(500)] * 10, "DELTA_BINARY_PACKED"),  # rows of ten files, one after the other
+        (random.Random(1).choices(range(5), k=5000), "RLE_DICTIONARY"),
+        (random.Random(1).choices(range(500), k=5000), "RLE_DICTIONARY"),
+        (random.Random(1).choices([-(2**63), 2**63 - 1], k=5000), "RLE_DICTIONARY"),
+        ([None] * 5000, "RLE_DICTIONARY"),
+    ],
+    ids=["in_order", "few", "mixed", "far_apart", "none"],
+)
+def test_numbers_are_written_in_the_way_that_is_smaller(
+    tmp_path: Path, numbers: list[int | None], encoding: str
+) -> None:
+    table = rows(5000, days=1).set_column(4, SCHEMA.field("number"), pa.array(numbers, pa.int64()))
+    write_here(table, target(tmp_path / "ours"))
+    (file,) = tmp_path.rglob("*.parquet")
+    column = pq.read_metadata(file).row_group(0).column(4)
+    assert set(column.encodings) - {"RLE", "PLAIN"} == {encoding}
+    assert pq.read_table(file, partitioning=None)["number"].to_pylist() == numbers
+
+    other = {"use_dictionary": True}
+    if encoding == "RLE_DICTIONARY":
+        other = {"use_dictionary": False, "column_encoding": {"number": "DELTA_BINARY_PACKED"}}
+    pq.write_table(table.select(["number"]), tmp_path / "other", compression="zstd", **other)
+    size = pq.read_metadata(tmp_path / "other").row_group(0).column(0).total_compressed_size
+    assert column.total_compressed_size <= size + 100  # of a dictionary's page
+
+
 def test_a_partition_goes_on_in_another_file_where_one_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
