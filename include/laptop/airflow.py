@@ -22,6 +22,7 @@ COMPONENTS = (
     ("triggerer", "--skip-serve-logs"),
 )
 USER = "admin"
+LOCAL_SETTINGS = Path(__file__).with_name("airflow_local_settings.py")
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,8 @@ class Airflow:
         for folder in ("dags", "plugins"):
             shutil.rmtree(self.home / folder, ignore_errors=True)
         unpack(bundle, self.home)
+        (self.home / "config").mkdir(exist_ok=True)
+        shutil.copy(LOCAL_SETTINGS, self.home / "config")
 
     def services(self, aws: Mapping[str, str]) -> list[Service]:
         """The components, after the migration of their database; aws: the endpoints' variables."""

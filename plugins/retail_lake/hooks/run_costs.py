@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import cached_property
 from typing import Any, Protocol
 
 from airflow.sdk.exceptions import AirflowFailException
@@ -110,6 +111,11 @@ class RunCosts:
         """Return the same whenever it is asked: it is a part of the DAG's version."""
         return f"{type(self).__name__}({self.opened_by!r})"
 
+    @cached_property
+    def _documents(self) -> DocumentsHook:
+        """One client for all that a task asks of the book: making one takes longer than a call."""
+        return DocumentsHook()
+
     def crawled(self, ti: Any, crawl: Mapping[str, Any]) -> None:
         """Write down a crawl (of ListCrawls)."""
         self._write(ti, self.rules.tariff.crawl(crawl))
@@ -124,14 +130,14 @@ class RunCosts:
 
     def rows(self, release: str) -> list[Row]:
         """Return what a release has cost so far, in the order of the objects' names."""
-        text = DocumentsHook().read_lines(self._uri(self.layout.run_costs_prefix(release)))
+        text = self._documents.read_lines(self._uri(self.layout.run_costs_prefix(release)))
         return [json.loads(line) for line in text.splitlines()]
 
     def estimated(self, release: str) -> dict[str, Any]:
         """Return what a release was expected to cost; empty if nothing was estimated."""
         address = self._uri(self.layout.estimate_key(release))
-        documents = DocumentsHook()
-        return documents.read_document(address) if documents.objects(address) else {}
+        known = self._documents.objects(address)
+        return self._documents.read_document(address) if known else {}
 
     def summary(self, release: str) -> str:
         """Return in a sentence what a release has cost so far and was expected to."""
@@ -150,7 +156,7 @@ class RunCosts:
             AirflowFailException: it would cost more than the budget; a retry would not change that.
         """
         release = self._release(ti)
-        documents = DocumentsHook()
+        documents = self._documents
         inputs = documents.read_document(self._uri(self.layout.inputs_key(built)))
         location = CatalogHook().table(*self.rules.pointer)["StorageDescriptor"]["Location"]
         earlier = self.rules.recent_releases(documents.read_lines(location), built)
@@ -183,7 +189,7 @@ class RunCosts:
         release = self._release(ti)
         row = self.rules.tariff.row(charge, ti.run_id, ti.task_id)
         key = self.layout.run_cost_key(release, charge.kind, charge.execution_id)
-        DocumentsHook().write_text(
+        self._documents.write_text(
             self._uri(key), json.dumps(row, sort_keys=True) + "\n", "application/x-ndjson"
         )
         folder = self._uri(self.layout.run_costs_prefix(release))

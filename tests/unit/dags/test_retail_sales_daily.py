@@ -224,11 +224,23 @@ def mwaa(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+def run(code: str, mwaa: Path, home: Path) -> None:
+    """Run Python as a component of Airflow; the first argument is the folder."""
+    paths = 'import sys; sys.path += [f"{sys.argv[1]}/plugins", f"{sys.argv[1]}/dags"]\n'
+    done = subprocess.run(
+        [sys.executable, "-c", paths + code, str(mwaa)],
+        cwd=mwaa,
+        env={**os.environ, "AIRFLOW_HOME": str(home), "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
 def test_parses_in_the_shape_of_mwaa_without_heavy_imports(mwaa: Path) -> None:
     code = """
-import sys
 from airflow.dag_processing.dagbag import DagBag
-sys.path += [f"{sys.argv[1]}/plugins", f"{sys.argv[1]}/dags"]
 bag = DagBag(dag_folder=f"{sys.argv[1]}/dags", include_examples=False)
 assert not bag.import_errors, bag.import_errors
 from pathlib import Path
@@ -237,12 +249,22 @@ assert set(bag.dags) == names >= {"retail_sales_daily"}, list(bag.dags)
 heavy = {"pandas", "pyarrow", "pyspark", "duckdb", "psycopg2"} & set(sys.modules)
 assert not heavy, heavy
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(mwaa)],
-        cwd=mwaa,
-        env={**os.environ, "AIRFLOW_HOME": str(mwaa / "home"), "PYTHONPATH": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    run(code, mwaa, mwaa / "home")
+
+
+def test_what_forks_tasks_on_the_laptop_has_imported_all_but_our_own_code(mwaa: Path) -> None:
+    home = mwaa / "laptop"
+    (home / "config").mkdir(parents=True)
+    shutil.copy(ROOT / "include/laptop/airflow_local_settings.py", home / "config")
+    code = """
+import airflow.dag_processing.dagbag
+from airflow import settings
+settings.initialize()
+before = set(sys.modules)
+bag = airflow.dag_processing.dagbag.DagBag(dag_folder=f"{sys.argv[1]}/dags", include_examples=False)
+assert not bag.import_errors, bag.import_errors
+assert bag.dags
+new = {name for name in sys.modules if name.startswith(("airflow.providers.", "boto"))} - before
+assert not new, new
+"""
+    run(code, mwaa, home)
