@@ -10,10 +10,10 @@ DAYS ?= 3
 # which environment a bundle is for: the one deployed last, else the laptop's
 DEPLOYMENT ?= $(firstword $(wildcard include/deployment.json .local/deployment.json) include/deployment.json)
 
-.PHONY: help setup lock demo up down status env athena report replay rollback test test-slow bench lint format bundle preflight
+.PHONY: help setup lock demo up down status env athena report replay rollback test test-units test-e2e test-crash test-slow bench lint format bundle preflight
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 setup: ## make or reuse the two Python environments
 	@python3 -m include.environments
@@ -49,11 +49,18 @@ replay: ## what quarantine would let pass now: make replay ARGS="--dataset vendo
 rollback: ## versions of what is published: make rollback ARGS="--list", ARGS="--to 17"
 	@$(GLUE) -m include.laptop rollback $(ARGS)
 
-test: setup ## all tests
+test: setup ## all tests; half of them wait for something, so two rows of them run side by side
+	@$(MAKE) --no-print-directory -j2 test-units test-e2e
+
+test-units: setup ## the tests without the whole stack
 	@$(GLUE) -m pytest -q tests/unit/local_aws tests/unit/glue_jobs tests/unit/sample_data \
 		tests/unit/infrastructure tests/unit/laptop
-	@$(AIRFLOW) -m pytest -q tests --ignore tests/unit/local_aws --ignore tests/unit/glue_jobs \
-		--ignore tests/unit/sample_data --ignore tests/unit/infrastructure --ignore tests/unit/laptop
+	@$(AIRFLOW) -m pytest -q tests --ignore tests/e2e --ignore tests/unit/local_aws \
+		--ignore tests/unit/glue_jobs --ignore tests/unit/sample_data \
+		--ignore tests/unit/infrastructure --ignore tests/unit/laptop
+
+test-e2e: setup ## the whole stack with a real Airflow, as its users have it
+	@$(AIRFLOW) -m pytest -q tests/e2e
 
 bench: setup ## measure P1 to P8 side by side: make bench BENCH="--only P3,P4 --rows 300000 --pairs 1"
 	@$(GLUE) -m tests.benchmarks $(BENCH)
@@ -61,7 +68,7 @@ bench: setup ## measure P1 to P8 side by side: make bench BENCH="--only P3,P4 --
 test-crash: setup ## kill what writes at each call to AWS: 200 publications, the whole chain
 	@$(AIRFLOW) -m pytest -q -s -m slow tests/integration/crash
 
-test-slow: setup ## the tests that take minutes: 44 real days, a month, records of 100 MB
+test-slow: setup ## the tests that take minutes: more of e2e, 44 real days, a month, records of 100 MB
 	@$(GLUE) -m pytest -q -m slow tests/unit/glue_jobs
 	@$(AIRFLOW) -m pytest -q -m slow tests/e2e
 

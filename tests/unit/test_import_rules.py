@@ -44,7 +44,7 @@ ZONES = (
         "plugins/retail_lake",
         (
             *("airflow", "pendulum", *AWS, *CLIENTS, "retail_lake", "retail_extract"),
-            *("jinja2", "openlineage_sql", "plotly", "pyarrow"),
+            *("jinja2", "openlineage_sql", "plotly", "pyarrow", "tenacity"),
         ),
     ),
     # what a worker and a Glue job both run: of neither of them, nor of our tables

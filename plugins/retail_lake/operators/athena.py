@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from airflow.providers.amazon.aws.links.athena import AthenaQueryResultsLink
@@ -203,10 +204,14 @@ class ReleaseAthenaOperator(FinalRefusals, AthenaOperator):
 
         The provider's own asks for a location, which a view has not.
         """
-        catalog = CatalogHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name)
-        if not catalog.has_table(database, table):
+        if not self._tables.has_table(database, table):
             return None
-        return lineage.Datasets("", catalog).table(f"{database}.{table}")
+        return lineage.Datasets("", self._tables).table(f"{database}.{table}")
+
+    @cached_property
+    def _tables(self) -> CatalogHook:
+        """One client for all tables of a statement: making one takes longer than a call."""
+        return CatalogHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name)
 
     def rows(self, execution: dict[str, Any]) -> list[dict[str, str | None]]:
         """Return the result of a SELECT: one dict per row, every value as text, NULL as None."""
