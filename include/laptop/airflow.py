@@ -22,7 +22,7 @@ COMPONENTS = (
     ("triggerer", "--skip-serve-logs"),
 )
 USER = "admin"
-LOCAL_SETTINGS = Path(__file__).with_name("airflow_local_settings.py")
+CONFIG = Path(__file__).with_name("airflow_config")
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,7 @@ class Airflow:
         for folder in ("dags", "plugins"):
             shutil.rmtree(self.home / folder, ignore_errors=True)
         unpack(bundle, self.home)
-        (self.home / "config").mkdir(exist_ok=True)
-        shutil.copy(LOCAL_SETTINGS, self.home / "config")
+        shutil.copytree(CONFIG, self.home / "config", dirs_exist_ok=True)
 
     def services(self, aws: Mapping[str, str]) -> list[Service]:
         """The components, after the migration of their database; aws: the endpoints' variables."""

@@ -254,8 +254,7 @@ assert not heavy, heavy
 
 def test_what_forks_tasks_on_the_laptop_has_imported_all_but_our_own_code(mwaa: Path) -> None:
     home = mwaa / "laptop"
-    (home / "config").mkdir(parents=True)
-    shutil.copy(ROOT / "include/laptop/airflow_local_settings.py", home / "config")
+    shutil.copytree(ROOT / "include/laptop/airflow_config", home / "config")
     code = """
 import airflow.dag_processing.dagbag
 from airflow import settings
