@@ -10,10 +10,10 @@ DAYS ?= 3
 # which environment a bundle is for: the one deployed last, else the laptop's
 DEPLOYMENT ?= $(firstword $(wildcard include/deployment.json .local/deployment.json) include/deployment.json)
 
-.PHONY: help setup lock demo up down status env athena report replay rollback test test-units test-e2e test-crash test-slow bench lint format bundle preflight
+.PHONY: help setup lock demo up down status env athena report replay rollback test test-units test-whole test-crash test-slow bench lint format bundle preflight
 
 help: ## this list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 setup: ## make or reuse the two Python environments
 	@python3 -m include.environments
@@ -49,18 +49,18 @@ replay: ## what quarantine would let pass now: make replay ARGS="--dataset vendo
 rollback: ## versions of what is published: make rollback ARGS="--list", ARGS="--to 17"
 	@$(GLUE) -m include.laptop rollback $(ARGS)
 
-test: setup ## all tests; half of them wait for something, so two rows of them run side by side
-	@$(MAKE) --no-print-directory -j2 test-units test-e2e
+test: setup ## all tests but the slow ones, in two rows side by side: half of them wait for something
+	@$(MAKE) --no-print-directory -j2 test-units test-whole
 
-test-units: setup ## the tests without the whole stack
+test-units: setup ## the tests of parts
 	@$(GLUE) -m pytest -q tests/unit/local_aws tests/unit/glue_jobs tests/unit/sample_data \
 		tests/unit/infrastructure tests/unit/laptop
-	@$(AIRFLOW) -m pytest -q tests --ignore tests/e2e --ignore tests/unit/local_aws \
+	@$(AIRFLOW) -m pytest -q tests/unit tests/sql --ignore tests/unit/local_aws \
 		--ignore tests/unit/glue_jobs --ignore tests/unit/sample_data \
 		--ignore tests/unit/infrastructure --ignore tests/unit/laptop
 
-test-e2e: setup ## the whole stack with a real Airflow, as its users have it
-	@$(AIRFLOW) -m pytest -q tests/e2e
+test-whole: setup ## the tests of the whole: end to end with a real Airflow, crashes, the bundle
+	@$(AIRFLOW) -m pytest -q tests/e2e tests/integration
 
 bench: setup ## measure P1 to P8 side by side: make bench BENCH="--only P3,P4 --rows 300000 --pairs 1"
 	@$(GLUE) -m tests.benchmarks $(BENCH)

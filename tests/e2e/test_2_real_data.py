@@ -109,6 +109,7 @@ def test_the_oracle_itself_on_a_hand_made_day(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.skipif(ONLINE_RETAIL.is_dir(), reason="real days are here and go the same way")
 def test_a_hand_made_day_equals_the_oracle(lake: Lake, tmp_path: Path) -> None:
     file = tmp_path / "sample.csv"
     file.write_text(SAMPLE)
