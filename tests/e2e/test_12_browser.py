@@ -159,6 +159,7 @@ def backfilled(lake: Lake, day: date) -> list[str]:
     return [run["dag_run_id"] for run in runs if run["data_interval_start"].startswith(str(day))]
 
 
+@pytest.mark.slow
 def test_a_backfill_is_made_in_the_dialog(
     person: Person, first_run: str, truth: dict[str, dict[str, Decimal]]
 ) -> None:
@@ -187,6 +188,7 @@ def test_a_backfill_is_made_in_the_dialog(
     assert published == truth
 
 
+@pytest.mark.slow
 def test_a_correction_is_approved_and_taken_back(person: Person, first_run: str) -> None:
     before = person.revenue(FIRST)
     person.lake.s3.put_object(

@@ -56,6 +56,7 @@ def text_of(alerts: list[dict[str, Any]]) -> str:
     return json.dumps(alerts)
 
 
+@pytest.mark.slow
 def test_a_killed_glue_job_leaves_the_published_state_and_names_the_cause(
     lake: Lake, alert_queue: str
 ) -> None:
@@ -90,6 +91,7 @@ def test_a_killed_glue_job_leaves_the_published_state_and_names_the_cause(
     ) == [["20.00"]]
 
 
+@pytest.mark.slow
 def test_a_job_that_raises_shows_its_own_words_in_the_alert(lake: Lake, alert_queue: str) -> None:
     day = date(2024, 3, 12)
     header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,Country\n"
@@ -102,6 +104,7 @@ def test_a_job_that_raises_shows_its_own_words_in_the_alert(lake: Lake, alert_qu
     assert "Trigger failure" not in said
 
 
+@pytest.mark.slow
 def test_a_failing_check_stops_the_publication_and_names_what_it_saw(
     lake: Lake, alert_queue: str
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.conftest import Lake
 from tests.e2e.test_3_failures import fail, order, text_of, unchanged
 
-pytestmark = pytest.mark.slow  # minutes; the browser's tests go some of these ways
+pytestmark = pytest.mark.slow  # several runs of the DAG
 DAY, NEXT, LATER = (date(2024, 6, day) for day in (4, 5, 6))
 DATASET = "ecommerce_orders"
 

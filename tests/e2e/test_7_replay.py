@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.conftest import Lake
 from tests.e2e.test_13_new_source import copied, deploy
 
-pytestmark = pytest.mark.slow  # minutes; the browser's tests go some of these ways
+pytestmark = pytest.mark.slow  # several runs of the DAG
 DAYS = (date(2024, 6, 18), date(2024, 6, 20))
 HEADER = "Vendor;Doc No;Doc Type;Doc Date;Article No;Article;Group;Qty;Price;Amount;Region\n"
 

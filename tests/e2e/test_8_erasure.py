@@ -8,7 +8,7 @@ from include.laptop.runs import Runs
 from tests.e2e.conftest import RUN_SECONDS, Lake
 from tests.e2e.test_3_failures import order, orders
 
-pytestmark = pytest.mark.slow  # minutes; the browser's tests go some of these ways
+pytestmark = pytest.mark.slow  # several runs of the DAG
 DAY = date(2024, 6, 25)
 SALES = (
     "SELECT transaction_id, customer_id, total_amount FROM transactions"
