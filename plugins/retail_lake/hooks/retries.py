@@ -29,17 +29,15 @@ NOTICE_RETRIES: dict[str, Any] = {
 SINGLE_ATTEMPT: dict[str, Any] = {"retries": {"total_max_attempts": 1}}
 
 
-def attempts(log: Any, most: int = 6) -> Retrying:
-    """Return what makes a call again after errors that may pass, with pauses that grow.
+def attempts(log: Any) -> Retrying:
+    """Return what makes a call six times at most, with pauses that grow and are logged.
 
-    Args:
-        log: told of every pause.
-        most: calls; the last one's error is raised.
+    Only errors that may pass are tried again; the last one is raised.
     """
     return Retrying(
         retry=retry_if_exception(is_passing),
         wait=wait_random_exponential(max=20),
-        stop=stop_after_attempt(most),
+        stop=stop_after_attempt(6),
         before_sleep=before_sleep_log(log, logging.INFO),
         reraise=True,
     )
