@@ -32,6 +32,8 @@ _NO_CHARACTER = re.compile(
     r"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u)[dD][c-fC-F])"
 )
 _EXPONENT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]{1,3}")
+#: What Arrow takes for a number: Infinity, Inf.
+_NOT_ARROWS = re.compile(b"Inf")
 _DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 
 
@@ -53,39 +55,43 @@ class JsonFormat:
     numbers: frozenset[str] = frozenset()
     booleans: frozenset[str] = frozenset()
 
-    def batches(self, lines: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The records of one or more files; blank lines are none.
+    def records(self, file: str, pieces: Iterable[list[str]]) -> Iterator[pa.RecordBatch]:
+        """The records of a file; blank lines are none.
 
         Args:
-            lines: source_file, source_row, raw.
+            file: its name.
+            pieces: its lines, in order.
 
         Yields:
-            batches of ``standard_text.ROW`` and the fields.
+            batches of ``standard_text.ROW`` and the fields, numbers as decimals where all are.
         """
-        for some in lines:
-            text = pc.utf8_trim(some["raw"], characters=_BLANKS)
+        first = 1
+        for some in pieces:
+            lines = pa.array(some, pa.string())
+            numbers = pa.array(range(first, first + len(some)), pa.int64())
+            first += len(some)
+            text = pc.utf8_trim(lines, characters=_BLANKS)
             given = pc.not_equal(text, "")
-            some, text = some.filter(given), text.filter(given)
-            raw = pc.utf8_rtrim(some["raw"], characters="\r")
+            text, raw = text.filter(given), pc.utf8_rtrim(lines.filter(given), characters="\r")
             if _longest(raw) > MAX_RECORD:
                 raw = pc.utf8_slice_codeunits(raw, 0, MAX_RECORD)
             read, fields = self._fields(text)
-            yield batch_of(some["source_file"], some["source_row"], raw, read, *fields)
+            files = pa.repeat(pa.scalar(file), len(text))
+            yield batch_of(files, numbers.filter(given), raw, read, *fields)
 
-    def _fields(self, text: pa.StringArray) -> tuple[pa.BooleanArray, list[pa.StringArray]]:
-        """Which lines are records, and the wanted fields of all lines as text."""
+    def _fields(self, text: pa.StringArray) -> tuple[pa.BooleanArray, list[pa.Array]]:
+        """Which lines are records, and the wanted fields of all lines."""
         try:
             return pc.is_valid(text), self._at_once(text)
         except _Irregular:
             half = len(text) // 2
         if half < _FEWEST_AT_ONCE:
             return self._line_by_line(text.to_pylist())
-        halves = [self._fields(part) for part in (text[:half], text[half:])]
-        (left, left_fields), (right, right_fields) = halves
+        (left, left_fields), (right, right_fields) = map(self._fields, (text[:half], text[half:]))
         pairs = zip(left_fields, right_fields, strict=True)
-        return pa.concat_arrays([left, right]), [pa.concat_arrays(pair) for pair in pairs]
+        return pa.concat_arrays([left, right]), [_joined(*pair) for pair in pairs]
 
-    def _at_once(self, text: pa.StringArray) -> list[pa.StringArray]:
+    def _at_once(self, text: pa.StringArray) -> list[pa.Array]:
         """The fields of lines of one object each, by Arrow.
 
         Raises:
@@ -95,13 +101,14 @@ class JsonFormat:
         # Where a line ends with } and the next begins with {, no object goes on: so there is one
         # a line if there are as many as lines.
         objects = pc.and_(pc.starts_with(text, "{"), pc.ends_with(text, "}"))
-        brackets = pc.add(pc.count_substring(text, "{"), pc.count_substring(text, "["))
         regular = (
             pc.all(objects).as_py()
-            and not any(each in data for each in (b"\0", UNDECODABLE.encode(), b"Inf"))
-            and not (rb"\u" in data and _NO_CHARACTER.search(data.decode()))
+            and b"\0" not in data
+            and not _NOT_ARROWS.search(data)
+            and (data.isascii() or UNDECODABLE.encode() not in data)
+            and not (b"\\" in data and rb"\u" in data and _NO_CHARACTER.search(data.decode()))
             and _longest(text) <= MAX_RECORD
-            and (pc.max(brackets).as_py() or 0) <= _MOST_BRACKETS
+            and _most_brackets(text, data) <= _MOST_BRACKETS
         )
         if not regular:
             raise _Irregular
@@ -117,7 +124,8 @@ class JsonFormat:
             raise _Irregular from None
         if found.num_rows != len(text):
             raise _Irregular
-        return [_as_text(found.column(name).combine_chunks()) for name in self.columns]
+        fields = [found.column(name).combine_chunks() for name in self.columns]
+        return [each if each.type == _NUMBER else each.cast(pa.string()) for each in fields]
 
     @property
     def _schema(self) -> pa.Schema:
@@ -141,8 +149,15 @@ class JsonFormat:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _as_text(values: pa.Array) -> pa.StringArray:
-    """The values as text, numbers without exponents (Arrow writes 0 as 0E-18)."""
+def _joined(left: pa.Array, right: pa.Array) -> pa.Array:
+    """Both as one; as text if one of them is."""
+    if left.type != right.type:
+        left, right = as_text(left), as_text(right)
+    return pa.concat_arrays([left, right])
+
+
+def as_text(values: pa.Array) -> pa.StringArray:
+    """Fields as text, numbers without exponents (Arrow writes 0 as 0E-18)."""
     text = values.cast(pa.string())
     if values.type != _NUMBER:
         return text
@@ -156,6 +171,14 @@ def _as_text(values: pa.Array) -> pa.StringArray:
 def _longest(texts: pa.StringArray) -> int:
     """The size of the longest text in bytes; it has no more characters."""
     return int(pc.max(pc.binary_length(texts)).as_py() or 0)
+
+
+def _most_brackets(text: pa.StringArray, data: bytes) -> int:
+    """How many brackets a line opens at most; every line begins with one."""
+    if data.count(b"{") == len(text) and b"[" not in data:
+        return 1
+    opened = pc.add(pc.count_substring(text, "{"), pc.count_substring(text, "["))
+    return int(pc.max(opened).as_py() or 0)
 
 
 def _bytes(text: pa.StringArray) -> bytes:

@@ -1,4 +1,4 @@
-"""Writes sorted rows as Parquet from the tasks: a file per partition, the same rows the same bytes.
+"""Writes rows as Parquet from the tasks: a file per partition, the same rows the same bytes.
 
 Spark's own writer is not used: it lists the encodings of a column in the order of a Java hash set,
 another one in every process, so its dictionaries cost the promise of equal bytes. Here a file's
@@ -6,15 +6,15 @@ name and bytes follow from its rows alone, and a task that runs again writes the
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial, reduce
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyspark.sql import DataFrame
 
 from retail_io import documents
 from retail_transforms.accounting import COUNTED
@@ -25,6 +25,8 @@ TARGET_BYTES = 128 * 1024**2
 _GROUP_ROWS = 1 << 18
 #: A difference is packed with wider ones beside it, in some bits more than it needs.
 _ROOM = 1 << 3
+#: Columns that writers give, in SQL.
+COUNTS = ", ".join([*(f"{name} {kind}" for name, kind in COUNTED.items()), "rows bigint"])
 _COUNTS = pa.schema(
     [(name, pa.date32() if kind == "date" else pa.string()) for name, kind in COUNTED.items()]
     + [("rows", pa.int64())]
@@ -41,7 +43,8 @@ class Target:
 
     Attributes:
         folder: address, ending with a slash.
-        keys: the partition keys that are folders in it, names of date columns.
+        keys: the partition keys that are folders in it, names of date columns. Rows with the same
+            first one and the same part are together, by whatever else they are split.
         columns: name in the file to name in the rows.
         prefix: of the files' names; writers to the same folder need different ones.
     """
@@ -52,28 +55,27 @@ class Target:
     prefix: str = "part"
 
 
-def written(rows: DataFrame, targets: Mapping[str, Target]) -> DataFrame:
-    """Writes the rows when it is run, and gives how many there were of each kind.
+def writer(
+    targets: Mapping[str, Target],
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """What a task does with its rows: writes them and gives how many there were of each kind.
 
     Args:
-        rows: with the columns of ``COUNTED``, a partition's rows together and sorted by its keys.
         targets: by outcome. Rows of other outcomes are counted, not written.
 
     Returns:
-        the columns of ``COUNTED`` and rows, not summed over tasks.
+        takes batches with the columns of ``COUNTED`` and ``_part``, in order and together as the
+        targets want them (parts of a partition are files of their own); gives batches of
+        ``COUNTS``, not summed over tasks.
     """
-    kinds = ", ".join(f"{name} {kind}" for name, kind in COUNTED.items())
-
-    def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return _write(batches, targets)
-
-    return rows.mapInArrow(write, f"{kinds}, rows bigint")
+    return partial(_write, targets=targets)
 
 
 def write_here(rows: pa.Table, target: Target) -> None:
-    """Writes a few rows of the driver's, sorted by the keys already."""
+    """Writes a few rows of the driver's, in order already, as one part."""
+    rows = rows.append_column("_part", pa.repeat(pa.scalar(0, pa.int32()), rows.num_rows))
     with TemporaryDirectory() as scratch:
-        writer = _TableWriter(target, Path(scratch) / "part")
+        writer = _TableWriter(target, Path(scratch))
         for batch in rows.to_batches():
             writer.write(batch)
         writer.close()
@@ -84,13 +86,12 @@ def _write(
 ) -> Iterator[pa.RecordBatch]:
     counted: Counter[tuple[object, ...]] = Counter()
     with TemporaryDirectory() as scratch:
-        writers = {
-            name: _TableWriter(target, Path(scratch) / name) for name, target in targets.items()
-        }
+        writers = {name: _TableWriter(target, Path(scratch)) for name, target in targets.items()}
         for batch in batches:
             outcome = batch.column("_outcome")
             for name, writer in writers.items():
-                writer.write(batch.filter(pc.equal(outcome, name)))
+                if (some := batch.filter(pc.equal(outcome, name))).num_rows:
+                    writer.write(some)
             counted.update(_counts(batch, tuple(COUNTED)))
         for writer in writers.values():
             writer.close()
@@ -107,36 +108,53 @@ def _counts(batch: pa.RecordBatch, names: tuple[str, ...]) -> dict[tuple[object,
 
 
 class _TableWriter:
-    """Writes the sorted rows of one table that one task has."""
+    """Writes the rows of one table that one task has."""
 
     def __init__(self, target: Target, scratch: Path) -> None:
         self._target = target
         self._scratch = scratch
-        self._partition: tuple[object, ...] | None = None
+        self._together: tuple[object, ...] | None = None
         self._finished: set[tuple[object, ...]] = set()
-        self._pending: list[pa.RecordBatch] = []
-        self._file: pq.ParquetWriter | None = None
-        self._number = 0
-        self._rows = 0
+        self._partitions: dict[tuple[object, ...], _PartitionWriter] = {}
 
     def write(self, rows: pa.RecordBatch) -> None:
         """Takes the next rows."""
-        if not rows.num_rows:
-            return
+        first, *others = self._target.keys
         begin = 0
-        columns = self._renamed(rows)
-        for partition, count in _counts(rows, self._target.keys).items():
-            if partition != self._partition:
-                self._end_partition()
-                self._begin(partition)
-            self._pending.append(columns.slice(begin, count))
+        for together, count in _counts(rows, (first, "_part")).items():
+            some = rows.slice(begin, count)
             begin += count
-            while sum(map(len, self._pending)) >= _GROUP_ROWS:
-                self._write_group(_GROUP_ROWS)
+            if together != self._together:
+                self.close()
+                self._begin(together)
+            columns = self._renamed(some)
+            splits = _counts(some, tuple(others)) if others else {(): count}
+            for split in splits:
+                partition = (together[0], *split)
+                if partition not in self._partitions:
+                    self._partitions[partition] = self._opened(partition)
+                part = columns if len(splits) == 1 else columns.filter(_equal(some, others, split))
+                self._partitions[partition].write(part)
 
     def close(self) -> None:
         """Writes what is left."""
-        self._end_partition()
+        for partition in self._partitions.values():
+            partition.close()
+        self._partitions = {}
+
+    def _begin(self, together: tuple[object, ...]) -> None:
+        if together in self._finished:
+            raise WriteError(f"{self._target.folder}: rows of {together} are not together")
+        self._together = together
+        self._finished.add(together)
+
+    def _opened(self, partition: tuple[object, ...]) -> "_PartitionWriter":
+        assert self._together is not None
+        keys = zip(self._target.keys, partition, strict=True)
+        place = "".join(f"{key}={value}/" for key, value in keys)
+        prefix = f"{self._target.folder}{place}{self._target.prefix}-{self._together[-1]:05}"
+        name = "-".join(map(str, (self._target.prefix, *partition)))
+        return _PartitionWriter(prefix, self._scratch / name)
 
     def _renamed(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         """The table's columns.
@@ -148,19 +166,29 @@ class _TableWriter:
         types = zip(self._target.columns, chosen.schema.types, strict=True)
         return pa.RecordBatch.from_arrays(chosen.columns, schema=pa.schema(list(types)))
 
-    def _begin(self, partition: tuple[object, ...]) -> None:
-        if partition in self._finished:
-            raise WriteError(f"{self._target.folder}: rows of {partition} are not together")
-        self._partition, self._number = partition, 0
 
-    def _end_partition(self) -> None:
-        if self._partition is None:
-            return
+class _PartitionWriter:
+    """Writes the rows of one part of a partition, one file after the other."""
+
+    def __init__(self, prefix: str, scratch: Path) -> None:
+        self._prefix = prefix
+        self._scratch = scratch
+        self._pending: list[pa.RecordBatch] = []
+        self._file: pq.ParquetWriter | None = None
+        self._number = 0
+        self._rows = 0
+
+    def write(self, rows: pa.RecordBatch) -> None:
+        """Takes the next rows."""
+        self._pending.append(rows)
+        while sum(map(len, self._pending)) >= _GROUP_ROWS:
+            self._write_group(_GROUP_ROWS)
+
+    def close(self) -> None:
+        """Writes what is left."""
         if self._pending:
             self._write_group(_GROUP_ROWS)
         self._end_file()
-        self._finished.add(self._partition)
-        self._partition = None
 
     def _write_group(self, most: int) -> None:
         pending = pa.Table.from_batches(self._pending)
@@ -180,17 +208,21 @@ class _TableWriter:
             return
         self._file.close()
         rows = pq.read_metadata(self._scratch).num_rows
-        keys = zip(self._target.keys, self._partition or (), strict=True)
-        place = "".join(f"{key}={value}/" for key, value in keys)
-        address = (
-            f"{self._target.folder}{place}{self._target.prefix}-{self._number:05}.zstd.parquet"
-        )
+        address = f"{self._prefix}-{self._number:05}.zstd.parquet"
         if rows != self._rows:
             raise WriteError(
                 f"{address} has {rows} rows, {self._rows} were given; run the job anew"
             )
         documents.store(self._scratch, address)
         self._file, self._rows, self._number = None, 0, self._number + 1
+
+
+def _equal(rows: pa.RecordBatch, names: Iterable[str], values: Iterable[object]) -> pa.BooleanArray:
+    """Where the columns have those values."""
+    return reduce(
+        pc.and_,
+        (pc.equal(rows.column(name), value) for name, value in zip(names, values, strict=True)),
+    )
 
 
 def _options(group: pa.Table) -> dict[str, object]:

@@ -9,10 +9,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from retail_io.csv_records import SourceError
-from retail_io.sources import ONE_FILE_PER_TASK
 
 SETTINGS = {
-    **ONE_FILE_PER_TASK,
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "false",  # a value that does not fit is null, and then quarantined
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",

@@ -4,24 +4,31 @@ What this run makes of its own files is published rows as well, once it is writt
 the same way whether its file came today or days ago.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, Observation, SparkSession
 
 from include.lake.catalog import clean_columns
 from include.lake.contracts import Contract, Lake
 from retail_io.inputs import Inputs, UpstreamPartition
-from retail_io.sources import read_delivered, read_published
+from retail_io.parquet_files import COUNTS
+from retail_io.sources import Delivered, read_published
 from retail_io.targets import Run, partition_days
-from retail_transforms.accounting import Seen, Tally
+from retail_transforms.accounting import Seen, Tally, accounted
 from retail_transforms.conform import conformed, union_of
 from retail_transforms.enrich import enriched
 from retail_transforms.forget import forgotten, without_forgotten
-from retail_transforms.outcome import with_outcome, with_sales_outcome
-from retail_transforms.quarantine import judged
-from retail_transforms.tokenise import with_tokens
+from retail_transforms.outcome import (
+    sales_together,
+    snapshot_together,
+    with_outcome,
+    with_sales_outcome,
+)
+from retail_transforms.rules import with_rules
+from retail_transforms.tokenise import kept_schema, require_long_enough, with_tokens
 
 #: By silver table, partitions that may be read.
 Published = Mapping[str, Sequence[UpstreamPartition]]
@@ -30,19 +37,42 @@ Published = Mapping[str, Sequence[UpstreamPartition]]
 def write_datasets(spark: SparkSession, lake: Lake, listed: Inputs, key: bytes, run: Run) -> Tally:
     """Judges every delivered row and writes it to its silver table or to quarantine.
 
+    Rows go through Spark only where it is needed: for the contract's expressions, and to bring a
+    snapshot's rows of a key together. All others are written by the task that has read them.
+
     Raises:
         AccountingError: a row that was read is not accounted for.
+        ValueError: the key is too short to protect anything.
     """
+    require_long_enough(key)
     contracts = [each for each in lake.contracts if listed.of(each.dataset)]
-    seen = {contract.dataset: Observation(contract.dataset) for contract in contracts}
+    through_spark = [each for each in contracts if _needs_spark(each)]
+    seen = {contract.dataset: Observation(contract.dataset) for contract in through_spark}
 
     def planned(contract: Contract) -> DataFrame:
         files = listed.of(contract.dataset)
-        delivered = read_delivered(spark, contract, files, listed.lake_root)
-        delivered = delivered.observe(seen[contract.dataset], *Seen.metrics())
-        found = judged(delivered, contract, lake.time_zone)
-        named = forgotten(with_tokens(found, contract, key), contract, listed.erased)
-        return run.write_dataset(with_outcome(named, contract), contract)
+        delivered = Delivered(contract, files, listed.lake_root, lake.time_zone)
+        write = run.dataset_writer(contract)
+
+        def keep(rows: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            named = (with_tokens(some, contract, key) for some in rows)
+            return (forgotten(some, contract, listed.erased) for some in named)
+
+        def written(kept: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            return write(with_outcome(kept, contract))
+
+        def kept_and_written(rows: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            return written(keep(rows))
+
+        if contract not in through_spark:
+            return delivered.map(spark, accounted(kept_and_written), COUNTS)
+        rows = delivered.map(spark, iter, delivered.schema)
+        rows = with_rules(rows.observe(seen[contract.dataset], *Seen.metrics()), contract)
+        if contract.snapshot is None:
+            return rows.mapInArrow(kept_and_written, COUNTS)
+        # by token, not by what it stands for: the order of a file's rows must not tell
+        kept = rows.mapInArrow(keep, kept_schema(rows.schema, contract))
+        return snapshot_together(kept, contract).mapInArrow(written, COUNTS)
 
     # Planning is most of what a small day takes, and the planner of one plan has a single thread.
     with ThreadPoolExecutor() as planners:
@@ -74,7 +104,17 @@ def write_sales(
         if contract.enriches is not None and contract.silver_table in published:
             state = _rows(spark, contract, published, listed.erased)
             sales = enriched(sales, state, contract.enriches)
-    return Tally(run.write_sales(with_sales_outcome(sales)).collect())
+    write = run.sales_writer()
+
+    def written(rows: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return write(with_sales_outcome(rows))
+
+    return Tally(sales_together(sales).mapInArrow(written, COUNTS).collect())
+
+
+def _needs_spark(contract: Contract) -> bool:
+    derived = any(column.derived is not None for column in contract.columns)
+    return derived or bool(contract.rules) or contract.snapshot is not None
 
 
 def _published(

@@ -1,6 +1,6 @@
 """Text in one form, batch by batch: what reads the same is the same, whatever typed it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from unicodedata import normalize
 
@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 #: What delivery adds around a value: ASCII blanks, no-break space, byte-order mark.
 BLANKS = " \t\r\n\f\v\u00a0\ufeff"
-#: Of a delivered row as readers in Python give it; the fields, all text, come after them.
+#: Of a delivered row as readers give it; the fields come after them.
 ROW = {"source_file": pa.string(), "source_row": pa.int64(), "raw": pa.string(), "read": pa.bool_()}
 _BATCH_ROWS = 1024
 
@@ -31,16 +31,6 @@ def standardised(texts: pa.StringArray) -> pa.StringArray:
     return cut
 
 
-def standardised_batches(batches: Iterable[pa.RecordBatch], first: int) -> Iterator[pa.RecordBatch]:
-    """The batches with every column of text from the ``first`` on standardised."""
-    for batch in batches:
-        columns = [
-            standardised(column) if place >= first and pa.types.is_string(column.type) else column
-            for place, column in enumerate(batch.columns)
-        ]
-        yield pa.RecordBatch.from_arrays(columns, schema=batch.schema)
-
-
 def batches_of(records: Iterator[Record], fields: int) -> Iterator[pa.RecordBatch]:
     """Records as batches of ``ROW`` and so many fields."""
     nothing = [None] * fields
@@ -58,7 +48,10 @@ def batches_of(records: Iterator[Record], fields: int) -> Iterator[pa.RecordBatc
 
 
 def batch_of(*columns: pa.Array) -> pa.RecordBatch:
-    """A batch of ``ROW`` and fields, the fields standardised."""
-    fields = [standardised(column) for column in columns[len(ROW) :]]
+    """A batch of ``ROW`` and fields, those of text standardised."""
+    fields = [
+        standardised(column) if pa.types.is_string(column.type) else column
+        for column in columns[len(ROW) :]
+    ]
     names = [*ROW, *[f"_{place}" for place in range(len(fields))]]
     return pa.RecordBatch.from_arrays([*columns[: len(ROW)], *fields], names=names)

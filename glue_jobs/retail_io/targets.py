@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
 
 from include.lake import layout
 from include.lake.catalog import (
@@ -15,8 +14,8 @@ from include.lake.catalog import (
     clean_columns,
 )
 from include.lake.contracts import Contract
-from retail_io.parquet_files import Target, write_here, written
-from retail_transforms.accounting import LedgerRow
+from retail_io.parquet_files import Target, write_here, writer
+from retail_transforms.accounting import Batches, LedgerRow
 from retail_transforms.outcome import QUARANTINE, SALES
 
 _REFUSED = {"dataset": "_dataset", "reason": "_reason", "raw": "_raw"}
@@ -46,12 +45,8 @@ class Run:
         keys = zip(partition_days(table), days, strict=True)
         return self.folder(table) + "".join(f"{key}={day}/" for key, day in keys)
 
-    def write_dataset(self, rows: DataFrame, contract: Contract) -> DataFrame:
-        """Rows of ``with_outcome`` to the dataset's silver table and quarantine, when it is run.
-
-        Returns:
-            what ``parquet_files.written`` gives.
-        """
+    def dataset_writer(self, contract: Contract) -> Batches:
+        """What writes rows of ``with_outcome`` to the dataset's silver table and quarantine."""
         refused = {name: _REFUSED.get(name, name) for name in QUARANTINE_COLUMNS}
         targets = {
             contract.silver_table: self._target(
@@ -59,11 +54,11 @@ class Run:
             ),
             QUARANTINE: self._target(QUARANTINE, refused, contract.dataset),
         }
-        return written(rows, targets)
+        return writer(targets)
 
-    def write_sales(self, rows: DataFrame) -> DataFrame:
-        """Rows of ``with_sales_outcome`` to sales, likewise."""
-        return written(rows, {SALES: self._target(SALES, _same(SALES_COLUMNS))})
+    def sales_writer(self) -> Batches:
+        """What writes rows of ``with_sales_outcome`` to sales."""
+        return writer({SALES: self._target(SALES, _same(SALES_COLUMNS))})
 
     def write_ledger(self, books: Iterable[LedgerRow]) -> None:
         """Writes what became of each file by arrival day."""

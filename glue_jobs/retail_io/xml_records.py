@@ -25,8 +25,6 @@ from retail_io.csv_records import MAX_RECORD, UNDECODABLE
 
 Record = tuple[str, int, str, list[str | None] | None]
 
-#: Where files are cut into pieces: this byte stands in every document, also in one of one line.
-CUT = b">"
 #: Deepest nesting of elements; what lies deeper would only fill the parser's memory.
 MAX_DEPTH = 100
 _CHUNK = 1 << 16  # bytes parsed at a time; expat reads an unfinished tag again with each chunk
@@ -64,7 +62,7 @@ class XmlFormat:
         """The records of one or more files.
 
         Args:
-            pieces: (file, what stands between two ``CUT``), each file's together and in order.
+            pieces: (file, some of its bytes), each file's together and in order.
 
         Yields:
             (file, number, its text, its wanted fields or None if it cannot be read). The number is
@@ -90,7 +88,6 @@ class _Document:
         self.file = file
         self._style = style
         self._waiting = bytearray()
-        self._started = False
         self._decoder: codecs.IncrementalDecoder | None = None
         self._parser = expat.ParserCreate("utf-8")  # what _parse makes of any encoding
         self._parser.buffer_text = True
@@ -108,8 +105,7 @@ class _Document:
 
     def add(self, piece: bytes) -> Iterator[Record]:
         """Takes the next piece; gives the records that were completed."""
-        self._waiting += CUT + piece if self._started else piece
-        self._started = True
+        self._waiting += piece
         if len(self._waiting) >= _CHUNK:
             yield from self._flush()
 
@@ -118,9 +114,6 @@ class _Document:
         yield from self._flush()
         if not self._head.strip():
             return
-        if self._broken_at is None and self._fed > self._parser.CurrentByteIndex:
-            self._waiting += CUT  # it was cut off a tag at the end of the file
-            yield from self._flush()
         self._parse(b"", last=True)
         yield from self._taken()
         if self._broken_at is None and self._last == 0 and self._elements > 1:
@@ -163,10 +156,7 @@ class _Document:
             self._forget(self._parser.CurrentByteIndex)
 
     def _rest(self) -> str:
-        """The text from where reading ended, or the document's head if it has no record.
-
-        A ``CUT`` that ended the file is not in it.
-        """
+        """The text from where reading ended, or the document's head if it has no record."""
         if self._record is not None:
             return _as_text(self._record.beginning or self._kept)
         return _as_text(self._kept if self._last else self._head)

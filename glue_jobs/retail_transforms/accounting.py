@@ -1,12 +1,13 @@
 """Row accounting: every delivered row ends in silver, in quarantine or as a duplicate, once."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 from zlib import crc32
 
+import pyarrow as pa
 from pyspark.sql import Column as Value
 from pyspark.sql import Row
 from pyspark.sql import functions as F
@@ -21,6 +22,10 @@ COUNTED: Mapping[str, str] = {
     "sale_date": "date",
     "_reason": "string",
 }
+
+
+#: Makes other batches of batches.
+Batches = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
 class AccountingError(AssertionError):
@@ -56,6 +61,40 @@ class Seen:
         """The columns to observe."""
         files = F.coalesce(F.sum(F.crc32(F.encode("source_file", "UTF-8"))), F.lit(0))
         return F.count(F.lit(1)).alias("rows"), files.alias("files")
+
+
+def accounted(work: Batches) -> Batches:
+    """The same work, of which every row must come back: for a task that reads and writes by itself.
+
+    Args:
+        work: takes batches with source_file, gives batches with source_file and rows.
+
+    Raises:
+        AccountingError: rows were lost or doubled on the way, or came under another file.
+    """
+
+    def checked(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        given: Counter[str] = Counter()
+        found: Counter[str] = Counter()
+
+        def counted() -> Iterator[pa.RecordBatch]:
+            for batch in batches:
+                for file in batch.column("source_file").value_counts():
+                    given[file["values"].as_py()] += file["counts"].as_py()
+                yield batch
+
+        for counts in work(counted()):
+            files, rows = (counts.column(name).to_pylist() for name in ("source_file", "rows"))
+            for file, count in zip(files, rows, strict=True):
+                found[file] += count
+            yield counts
+        if found != given:
+            raise AccountingError(
+                f"rows read {dict(given - found)}, accounted for {dict(found - given)}; run the "
+                f"job again"
+            )
+
+    return checked
 
 
 class Tally:

@@ -6,7 +6,10 @@ again, so bronze may keep what was delivered.
 """
 
 from collections.abc import Collection
+from functools import reduce
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column as Value
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -16,23 +19,29 @@ from include.lake.contracts import Contract
 ERASED = "erased"
 
 
-def forgotten(judged_rows: DataFrame, contract: Contract, erased: Collection[str]) -> DataFrame:
+def forgotten(rows: pa.RecordBatch, contract: Contract, erased: Collection[str]) -> pa.RecordBatch:
     """Judged rows, with tokens in place, without anything of the persons to forget.
 
     Args:
-        judged_rows: of ``judged`` and ``with_tokens``.
+        rows: of ``judged`` and ``with_tokens``.
         contract: of the dataset.
         erased: tokens.
     """
-    tokens = _tokens(contract)
-    if not erased or not tokens:
-        return judged_rows
-    concerned = _concerned(tokens, erased)
-    cleared = {name: F.when(~concerned, F.col(name)).alias(name) for name in (*tokens, "_raw")}
+    names = _tokens(contract)
+    if not erased or not names:
+        return rows
+    persons = pa.array(sorted(erased), pa.string())
+    found = (pc.is_in(rows.column(name), persons) for name in names)
+    concerned = reduce(pc.or_, found)
+    nothing = pa.scalar(None, pa.string())
+    for name in (*names, "_raw"):
+        place = rows.schema.get_field_index(name)
+        rows = rows.set_column(place, name, pc.if_else(concerned, nothing, rows.column(name)))
     if contract.snapshot is not None:
-        reason = F.when(concerned, F.lit(ERASED)).otherwise(F.col("_reason"))
-        cleared["_reason"] = reason.alias("_reason")
-    return judged_rows.select(*[cleared.get(name, F.col(name)) for name in judged_rows.columns])
+        place = rows.schema.get_field_index("_reason")
+        reasons = pc.if_else(concerned, ERASED, rows.column("_reason"))
+        rows = rows.set_column(place, "_reason", reasons)
+    return rows
 
 
 def without_forgotten(

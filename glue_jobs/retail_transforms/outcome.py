@@ -1,46 +1,67 @@
 """Says of every row which table it goes to, and brings together what is written together."""
 
-from pyspark.sql import Column as Value
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from include.lake.contracts import Contract
-from retail_transforms.deduplicate import KEY, ranked
+from retail_transforms.deduplicate import latest_first, with_first
 
 #: Rows of these outcomes are counted and not kept.
 DUPLICATE = "duplicate"
 QUARANTINE, SALES = "quarantine", "sales"
 
 
-def with_outcome(judged_rows: DataFrame, contract: Contract) -> DataFrame:
-    """Judged rows of a dataset with ``_dataset`` and ``_outcome``, ready to be written.
+def snapshot_together(kept: DataFrame, contract: Contract) -> DataFrame:
+    """Rows of a snapshot as ``with_outcome`` wants them: a day is one part, sorted by the key."""
+    by_day = kept.repartition("ingest_date").withColumn("_part", F.lit(0))
+    passing = by_day.withColumn("_passes", F.col("_reason").isNull())
+    return latest_first(passing, _snapshot_key(contract))
+
+
+def with_outcome(batches: Iterable[pa.RecordBatch], contract: Contract) -> Iterator[pa.RecordBatch]:
+    """Judged rows, with tokens in place, with ``_dataset`` and ``_outcome``; text of refused ones.
 
     The outcome is the dataset's silver table, quarantine, or duplicate (of a snapshot's key within
-    an arrival day; sales are deduplicated later, over all arrivals). Rows of a partition of any
-    table are in one task, sorted by its keys and then in a total order.
+    an arrival day; sales are deduplicated later, over all arrivals).
     """
-    reason = F.col("_reason")
-    refused = F.when(reason.isNotNull(), QUARANTINE)
-    if contract.snapshot is None:
-        days: tuple[str, ...] = ("ingest_date", "sale_date")
-        rows = judged_rows.repartition(*days)
-        order: tuple[str, ...] = ()
-        outcome: Value = F.coalesce(refused, F.lit(contract.silver_table))
-    else:
-        days, order = ("ingest_date",), contract.key_columns
-        by_day = judged_rows.repartition(*days).withColumn("_passes", reason.isNull())
-        rows = ranked(by_day, (*days, "_passes", *order))
-        lost = F.when(F.col("standing") > 1, DUPLICATE)
-        outcome = F.coalesce(refused, lost, F.lit(contract.silver_table))
-    rows = rows.withColumn("_outcome", outcome).withColumn("_dataset", F.lit(contract.dataset))
-    return rows.sortWithinPartitions(*days, *order, "source_file", "source_row")
+    if contract.snapshot is not None:
+        batches = with_first(batches, _snapshot_key(contract))
+    for rows in batches:
+        kept: pa.Array | str = contract.silver_table
+        if contract.snapshot is not None:
+            kept = pc.if_else(rows.column("_first"), kept, DUPLICATE)
+        passes = rows.column("_reason").is_null()
+        text = pc.if_else(passes, pa.scalar(None, pa.string()), rows.column("_raw"))
+        rows = rows.set_column(rows.schema.get_field_index("_raw"), "_raw", text)
+        yield _with(rows, _outcome=pc.if_else(passes, kept, QUARANTINE), _dataset=contract.dataset)
 
 
-def with_sales_outcome(sales: DataFrame) -> DataFrame:
-    """Sales of all arrivals likewise: the outcome is sales or duplicate."""
-    by_day = sales.repartition("sale_date")  # one shuffle serves the ranking and the writing
-    outcome = F.when(F.col("standing") == 1, SALES).otherwise(DUPLICATE)
-    rows = ranked(by_day).withColumn("_outcome", outcome)
-    nothing = F.lit(None).cast("string")
-    rows = rows.withColumn("_dataset", nothing).withColumn("_reason", nothing)
-    return rows.sortWithinPartitions(*KEY)
+def sales_together(sales: DataFrame) -> DataFrame:
+    """Sales of all arrivals as ``with_sales_outcome`` wants them."""
+    return latest_first(sales.repartition("sale_date"))
+
+
+def with_sales_outcome(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Sales likewise, of no dataset: the outcome is sales or duplicate."""
+    for rows in with_first(batches):
+        outcome = pc.if_else(rows.column("_first"), SALES, DUPLICATE)
+        yield _with(rows, _outcome=outcome, _dataset=None, _reason=None, _part=0)
+
+
+def _snapshot_key(contract: Contract) -> tuple[str, ...]:
+    """Of the rows among which one is kept: refused ones do not count."""
+    return ("ingest_date", "_passes", *contract.key_columns)
+
+
+def _with(rows: pa.RecordBatch, **columns: pa.Array | str | int | None) -> pa.RecordBatch:
+    """The rows with more columns; what is no array is the same in every row."""
+    for name, values in columns.items():
+        if not isinstance(values, pa.Array):
+            kind = pa.int32() if isinstance(values, int) else pa.string()
+            values = pa.repeat(pa.scalar(values, kind), rows.num_rows)
+        rows = rows.append_column(name, values)
+    return rows

@@ -4,47 +4,56 @@ Equal values give equal tokens, so rows can still be joined and counted by perso
 key a token cannot be traced back by trying all customer numbers.
 """
 
-from hashlib import sha256
+import hmac
 
-from pyspark.sql import Column as Value
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+import pyarrow as pa
+from pyspark.sql.types import StringType, StructField, StructType
 
 from include.lake.contracts import Contract
 
-_BLOCK = 64  # bytes of SHA-256's block
+_SHORTEST = 16
 
 
-def with_tokens(frame: DataFrame, contract: Contract, key: bytes) -> DataFrame:
-    """The frame with every restricted column replaced by its token, in the same place."""
-    stored = {
-        column.name: column.stored_name for column in contract.columns if column.is_restricted
-    }
-    return frame.select(
-        *[
-            token(F.col(name).cast("string"), key).alias(stored[name])
-            if name in stored
-            else F.col(name)
-            for name in frame.columns
+def with_tokens(rows: pa.RecordBatch, contract: Contract, key: bytes) -> pa.RecordBatch:
+    """The rows with every restricted column replaced by its token, in the same place."""
+    restricted = _restricted(contract)
+    columns = [
+        tokens(values, key) if name in restricted else values
+        for name, values in zip(rows.schema.names, rows.columns, strict=True)
+    ]
+    names = [restricted.get(name, name) for name in rows.schema.names]
+    return pa.RecordBatch.from_arrays(columns, names=names)
+
+
+def kept_schema(schema: StructType, contract: Contract) -> StructType:
+    """The schema of rows after ``with_tokens``."""
+    restricted = _restricted(contract)
+    return StructType(
+        [
+            StructField(restricted[field.name], StringType()) if field.name in restricted else field
+            for field in schema
         ]
     )
 
 
-def token(value: Value, key: bytes) -> Value:
-    """HMAC-SHA256 of a text (as UTF-8), as 64 hexadecimal digits; null stays null.
+def tokens(values: pa.Array, key: bytes) -> pa.StringArray:
+    """HMAC-SHA256 of each value's text (as UTF-8), as 64 hexadecimal digits; null stays null."""
+    found = values.cast(pa.string()).dictionary_encode()
+    signed = [
+        text if text is None else hmac.digest(key, text.encode(), "sha256").hex()
+        for text in found.dictionary.to_pylist()
+    ]
+    return pa.array(signed, pa.string()).take(found.indices)
 
-    Args:
-        value: a string column.
-        key: the secret, at least 16 bytes.
 
-    Raises:
-        ValueError: the key is too short to protect anything.
-    """
-    if len(key) < 16:
+def _restricted(contract: Contract) -> dict[str, str]:
+    return {each.name: each.stored_name for each in contract.columns if each.is_restricted}
+
+
+def require_long_enough(key: bytes) -> None:
+    """Refuses a key of less than 16 bytes (ValueError)."""
+    if len(key) < _SHORTEST:
         raise ValueError(
-            f"customer token key has {len(key)} bytes, needs at least 16; let the stack generate it"
+            f"customer token key has {len(key)} bytes, needs at least {_SHORTEST}; let the stack "
+            f"generate it"
         )
-    block = (sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
-    inner, outer = (F.lit(bytearray(byte ^ pad for byte in block)) for pad in (0x36, 0x5C))
-    digest = F.unhex(F.sha2(F.concat(inner, F.encode(value, "UTF-8")), 256))
-    return F.sha2(F.concat(outer, digest), 256)

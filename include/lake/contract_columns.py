@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from include.lake.contracts import Column, ColumnType
+from include.lake.datetime_patterns import datetime_pattern
 from include.lake.odcs import IDENTIFIER, custom_properties, zone
 from include.lake.strict_yaml import Cursor
 
@@ -161,12 +162,21 @@ def _options(cursor: Cursor | None, kind: str) -> dict[str, Any]:
     if "pattern" in given:
         options["pattern"] = _pattern(given["pattern"])
     if "format" in given:
-        options["formats"] = (given["format"].text(),)
+        options["formats"] = (_datetime_format(given["format"]),)
     if "timezone" in given:
         given["timezone"].boolean()
     if "defaultTimezone" in given:
         options["time_zone"] = zone(given["defaultTimezone"])
     return options
+
+
+def _datetime_format(cursor: Cursor) -> str:
+    text = cursor.text()
+    try:
+        datetime_pattern(text)
+    except ValueError as error:
+        cursor.fail(f"{text!r} {error}")
+    return text
 
 
 def _pattern(cursor: Cursor) -> str:

@@ -67,7 +67,7 @@ class Column:
         scale: decimal digits after the point, for decimals.
         required: a null (or blank text) is quarantined as ``required:<name>``.
         primary_key: position in the key from 1, or None.
-        formats: Spark datetime patterns, tried in order.
+        formats: see ``datetime_patterns``, tried in order.
         time_zone: zone of a timestamp written without one.
         minimum: smallest allowed value.
         exclusive_minimum: every value must be above it.

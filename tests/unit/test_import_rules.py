@@ -52,7 +52,10 @@ ZONES = (
     Zone("dags", ("airflow", "pendulum", "retail_lake", "include.lake")),
     Zone(
         "glue_jobs/retail_transforms",
-        ("pyspark", "retail_transforms", "include.lake.contracts", *CONTRACT_COLUMNS),
+        (
+            *("pyspark", "pyarrow", "retail_transforms"),
+            *("include.lake.contracts", "include.lake.datetime_patterns", *CONTRACT_COLUMNS),
+        ),
         refused=(
             *("pyspark.sql.SparkSession", "pyspark.SparkContext", "pyspark.sql.session"),
             *("os", "io", "sys", "time", "pathlib", "socket", "subprocess", "urllib", "random"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from retail_io import documents
-from retail_io.compressed import problem
+from retail_io.compressed import content
 from retail_io.csv_records import SourceError
 from retail_io.inputs import BronzeFile
 from retail_io.listed import require_as_listed
@@ -74,5 +74,5 @@ def test_what_is_no_address_is_refused(uri: str) -> None:
 def test_a_packed_file_is_looked_through_where_it_lies(tmp_path: Path) -> None:
     packed = gzip.compress(CONTENT)
     (tmp_path / "x.gz").write_bytes(packed)
-    pieces = documents.pieces(f"file://{tmp_path}", "x.gz", 16)
-    assert problem(pieces, len(packed), b"9") is None
+    file = BronzeFile("d", date(2026, 3, 10), "x.gz", len(packed))
+    assert b"".join(content(file, f"file://{tmp_path}")) == CONTENT

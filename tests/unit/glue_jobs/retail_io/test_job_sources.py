@@ -14,32 +14,35 @@ from retail_io import sources
 from retail_io.csv_records import SourceError
 from retail_io.inputs import BronzeFile
 from retail_io.session import source_errors
-from retail_io.sources import read_delivered
+from retail_io.sources import Delivered
 from tests.unit.glue_jobs.lake_folder import LakeFolder
 
 DAY = "2026-03-10"
-Delivered = list[tuple[str, int, str, dict[str, Any] | None]]
+Found = list[tuple[str, int, str, dict[str, Any] | None]]
 
 
 def contract(lake: Lake, kind: Any, *names: str) -> Contract:
     orders = lake.contract("ecommerce_orders")
     columns = tuple(Column(name, name, "string") for name in names)
-    return replace(orders, columns=columns, source=replace(orders.source, format=kind, options={}))
+    source = replace(orders.source, format=kind, options={}, business_time=None)
+    return replace(orders, columns=columns, source=source)
 
 
-def read(spark: SparkSession, folder: LakeFolder, of: Contract) -> Delivered:
+def read(spark: SparkSession, folder: LakeFolder, of: Contract) -> Found:
     files = [
         BronzeFile("d", date.fromisoformat(DAY), entry["key"], entry["size"])
         for entry in folder.files.get("d", [])
     ]
-    rows = read_delivered(spark, of, files, f"file://{folder.root}").collect()
+    delivered = Delivered(of, files, f"file://{folder.root}", "Europe/London")
+    rows = delivered.map(spark, iter, delivered.schema).collect()
     assert all(str(row.ingest_date) == DAY for row in rows)
+    names = [column.name for column in of.columns]
     return sorted(
         (
             row.source_file.rpartition("/")[2],
             row.source_row,
-            row.raw,
-            row.fields and row.fields.asDict(),
+            row._raw,
+            None if row._reason == "unreadable" else {name: row[name] for name in names},
         )
         for row in rows
     )
@@ -203,7 +206,10 @@ def test_parquet_keeps_instants_and_decimals(
         more=pa.array([1, 2], pa.int32()),
     )
     lake_folder.put("d", DAY, "a.parquet", data)
-    rows = read(spark, lake_folder, contract(lake, "parquet", "a", "at"))
+    of = contract(lake, "parquet", "a", "at")
+    kinds = {"a": Column("a", "a", "decimal", precision=18, scale=2)}
+    kinds["at"] = Column("at", "at", "timestamp", time_zone="Europe/London")
+    rows = read(spark, lake_folder, replace(of, columns=tuple(kinds.values())))
     assert [(row, raw) for _, row, raw, _ in rows] == [
         (1, '{"a":19.10,"at":"2026-03-10T12:00:00.123456Z","more":1}'),
         (2, '{"a":null,"at":null,"more":2}'),
@@ -226,18 +232,6 @@ def test_parquet_without_a_column_names_it(
     spark: SparkSession, lake_folder: LakeFolder, lake: Lake
 ) -> None:
     lake_folder.put("d", DAY, "a.parquet", parquet(a=pa.array(["x"])))
-    with pytest.raises(SourceError, match=r"the files lack b, c \(they have a\)"):
+    message = r"a\.parquet: it lacks b, c \(it has a\)"
+    with pytest.raises(SourceError, match=message), source_errors():
         read(spark, lake_folder, contract(lake, "parquet", "a", "b", "c"))
-
-
-def test_a_session_that_would_split_files_is_refused(
-    spark: SparkSession, lake_folder: LakeFolder, lake: Lake
-) -> None:
-    name = "spark.sql.files.maxPartitionBytes"
-    before = spark.conf.get(name)
-    spark.conf.set(name, "1048576")
-    try:
-        with pytest.raises(SourceError, match="rows cannot be numbered"):
-            read(spark, lake_folder, contract(lake, "jsonl", "a"))
-    finally:
-        spark.conf.set(name, str(before))

@@ -2,13 +2,12 @@ import json
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retail_io.csv_records import MAX_RECORD
-from retail_io.json_records import JsonFormat
+from retail_io.json_records import JsonFormat, as_text
 
 STYLE = JsonFormat(("id", "n", "flag"), frozenset({"n"}), frozenset({"flag"}))
 REGULAR = '{"id":"%s","n":%s.50,"flag":true}'
@@ -16,10 +15,9 @@ REGULAR = '{"id":"%s","n":%s.50,"flag":true}'
 
 def read(*lines: str, style: JsonFormat = STYLE) -> list[tuple[Any, ...]]:
     """Row, text, and fields or None of each record."""
-    columns = [pa.array(["f"] * len(lines)), pa.array(range(1, len(lines) + 1), pa.int64())]
-    batch = pa.record_batch([*columns, pa.array(lines)], ["source_file", "source_row", "raw"])
-    (found,) = style.batches([batch])
-    rows = [tuple(row.values()) for row in found.to_pylist()]
+    (found,) = style.records("f", [list(lines)])
+    columns = [as_text(column) if place > 3 else column for place, column in enumerate(found)]
+    rows = zip(*(column.to_pylist() for column in columns), strict=True)
     return [(row, raw, fields if legible else None) for _, row, raw, legible, *fields in rows]
 
 
@@ -115,6 +113,12 @@ def test_lines_keep_their_number_and_text_whatever_stands_between(beside: int) -
         (7, '{"id":"c"}{"id":"d"}', None),
     ]
     assert found[3][2] == [None, None, None]
+
+
+def test_lines_are_numbered_through_all_pieces() -> None:
+    batches = STYLE.records("f", [['{"id":"a"}', ""], ["x"], [], ['{"id":"b"}']])
+    found = [row for batch in batches for row in batch["source_row"].to_pylist()]
+    assert found == [1, 3, 4]
 
 
 def test_lines_without_anything_are_no_records() -> None:

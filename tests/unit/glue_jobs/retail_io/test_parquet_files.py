@@ -13,7 +13,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from retail_io import parquet_files
-from retail_io.parquet_files import Target, WriteError, write_here, written
+from retail_io.parquet_files import COUNTS, Target, WriteError, write_here, writer
 
 FIRST = datetime(2026, 3, 10, tzinfo=UTC)
 SCHEMA = pa.schema(
@@ -58,7 +58,7 @@ def test_the_same_rows_give_the_same_bytes_in_whatever_batches_they_come(tmp_pat
         batches = table.to_batches(max_chunksize=size)
         write_here(pa.Table.from_batches(batches), target(tmp_path / name))
     whole = content(tmp_path / "whole")
-    assert sorted(whole) == [f"day=2026-03-{day}/part-00000.zstd.parquet" for day in (10, 11)]
+    assert sorted(whole) == [f"day=2026-03-{day}/part-00000-00000.zstd.parquet" for day in (10, 11)]
     assert content(tmp_path / "pieces") == whole
     found = pq.read_table(tmp_path / "whole", partitioning=None)
     assert (
@@ -133,7 +133,7 @@ def test_a_partition_goes_on_in_another_file_where_one_is_full(
 def test_rows_of_a_partition_that_do_not_lie_together_are_refused(tmp_path: Path) -> None:
     table = rows(100)
     mixed = pa.concat_tables([table, table.slice(0, 10)])
-    with pytest.raises(WriteError, match=r"rows of \(.*2026, 3, 10.*\) are not together"):
+    with pytest.raises(WriteError, match=r"rows of \(.*2026, 3, 10.*, 0\) are not together"):
         write_here(mixed, target(tmp_path))
 
 
@@ -151,9 +151,9 @@ def test_tasks_write_what_has_a_target_and_count_everything(
         given,
         "source_file string, source_row bigint, ingest_date date, sale_date date, "
         "_outcome string, _reason string",
-    ).selectExpr("*", "'orders' AS _dataset")
-    frame = frame.repartition(5, "ingest_date", "sale_date").sortWithinPartitions(
-        "ingest_date", "sale_date", "source_file", "source_row"
+    ).selectExpr("*", "'orders' AS _dataset", "cast(source_row >= 500 as int) AS _part")
+    frame = frame.repartition(5, "ingest_date", "_part").sortWithinPartitions(
+        "ingest_date", "_part", "source_file", "source_row"
     )
     names = {"file": "source_file", "row": "source_row"}
     targets = {
@@ -161,14 +161,17 @@ def test_tasks_write_what_has_a_target_and_count_everything(
         "refused": Target(f"file://{tmp_path}/refused/", ("ingest_date",), names, "orders"),
     }
     counted: Counter[tuple[Any, ...]] = Counter()
-    for row in written(frame, targets).collect():
+    for row in frame.mapInArrow(writer(targets), COUNTS).collect():
         kind = (row.source_file, row.ingest_date, row.sale_date, row._outcome, row._reason)
         counted[kind] += row.rows
     assert counted == Counter((file, *kind) for file, _, *kind in given)
+    kept = "kept/ingest_date=2026-03-10/sale_date=2026-03-1"
     assert sorted(content(tmp_path)) == [
-        "kept/ingest_date=2026-03-10/sale_date=2026-03-10/part-00000.zstd.parquet",
-        "kept/ingest_date=2026-03-10/sale_date=2026-03-11/part-00000.zstd.parquet",
-        "refused/ingest_date=2026-03-10/orders-00000.zstd.parquet",
+        *(f"{kept}{day}/part-0000{part}-00000.zstd.parquet" for day in (0, 1) for part in (0, 1)),
+        *(
+            f"refused/ingest_date=2026-03-10/orders-0000{part}-00000.zstd.parquet"
+            for part in (0, 1)
+        ),
     ]
     for outcome in targets:
         found = pq.read_table(tmp_path / outcome, partitioning=None).to_pylist()

@@ -1,10 +1,19 @@
+from collections.abc import Iterable, Iterator
 from datetime import date
 from zlib import crc32
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import Row
 
-from retail_transforms.accounting import AccountingError, LedgerRow, Seen, Tally, ledger
+from retail_transforms.accounting import (
+    AccountingError,
+    LedgerRow,
+    Seen,
+    Tally,
+    accounted,
+    ledger,
+)
 
 DAY = date(2026, 3, 10)
 FILES = [("orders", "a", DAY), ("orders", "b", DAY), ("tills", "c", DAY)]
@@ -69,3 +78,35 @@ def test_what_was_read_and_what_became_of_it_must_agree(
         return
     with pytest.raises(AccountingError, match=rf"orders: {rows} rows were read, 3 accounted for"):
         found.require(seen)
+
+
+@pytest.mark.parametrize(
+    ("counts", "problem"),
+    [
+        ([("a", 2), ("b", 1), ("a", 1)], None),
+        ([("a", 2), ("b", 1)], r"rows read \{'a': 1\}, accounted for \{\};"),
+        ([("a", 4), ("b", 1)], r"rows read \{\}, accounted for \{'a': 1\};"),
+        ([("a", 3), ("c", 1)], r"rows read \{'b': 1\}, accounted for \{'c': 1\};"),
+        ([], r"rows read \{'a': 3, 'b': 1\}, accounted for"),
+    ],
+)
+def test_a_task_that_reads_and_writes_accounts_for_every_row(
+    counts: list[tuple[str, int]], problem: str | None
+) -> None:
+    given = [
+        pa.record_batch({"source_file": pa.array(files, pa.string())})
+        for files in (["a", "b"], ["a", "a"], [])
+    ]
+    types = pa.schema([("source_file", "string"), ("rows", "int64")])
+    found = [pa.record_batch([[file], [rows]], schema=types) for file, rows in counts]
+
+    def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        assert sum(batch.num_rows for batch in batches) == 4
+        yield from found
+
+    checked = accounted(work)(given)
+    if problem is None:
+        assert list(checked) == found
+    else:
+        with pytest.raises(AccountingError, match=problem):
+            list(checked)

@@ -1,8 +1,11 @@
 import random
+from typing import Any
 
-from pyspark.sql import SparkSession
+import pyarrow as pa
+import pytest
+from pyspark.sql import DataFrame, SparkSession
 
-from retail_transforms.deduplicate import ranked
+from retail_transforms.deduplicate import KEY, latest_first, with_first
 
 SCHEMA = (
     "sale_date string, channel string, transaction_id string, "
@@ -21,9 +24,27 @@ ROWS = [
 KEPT = {ROWS[1], ROWS[3], ROWS[5], ROWS[6], ROWS[7]}
 
 
-def test_the_same_row_is_kept_however_rows_are_ordered(spark: SparkSession) -> None:
+def kept(frame: DataFrame, size: int) -> list[tuple[Any, ...]]:
+    """The rows that are the first of their key, read in batches of that size."""
+    rows = frame.collect()
+    names = frame.columns
+    table = pa.Table.from_pylist([row.asDict() for row in rows]).select(names)
+    found = pa.Table.from_batches(with_first(table.to_batches(size), KEY)).to_pylist()
+    assert len(found) == len(rows)
+    return [tuple(row[name] for name in names) for row in found if row["_first"]]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_the_same_row_is_kept_however_rows_are_ordered(spark: SparkSession, size: int) -> None:
     for seed in (1, 2):
         shuffled = random.Random(seed).sample(ROWS, len(ROWS))
-        frame = ranked(spark.createDataFrame(shuffled, SCHEMA).repartition(3))
-        assert {tuple(row)[:-1] for row in frame.where("standing = 1").collect()} == KEPT
-        assert frame.count() == len(ROWS)
+        frame = spark.createDataFrame(shuffled, SCHEMA).repartition(3)
+        found = kept(latest_first(frame.repartition(1, "sale_date")), size)
+        assert set(found) == KEPT
+        assert found == sorted(found, key=lambda row: row[:3])
+
+
+def test_null_is_the_same_as_null() -> None:
+    batches = pa.table({"a": [None, None, "x", "x", None]}, pa.schema([("a", "string")]))
+    (found,) = with_first(batches.to_batches(), ["a"])
+    assert found["_first"].to_pylist() == [True, False, True, False, True]

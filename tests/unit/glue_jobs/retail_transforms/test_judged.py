@@ -1,15 +1,17 @@
-"""Every reason, and which one wins."""
+"""Every reason, and which one wins: of values, of the business day, and of rules."""
 
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from include.lake.contracts import Column, Contract, Lake, Rule
-from retail_transforms.quarantine import judged
+from retail_transforms.judged import JUDGED, judged
+from retail_transforms.rules import with_rules
 
 ORDER: dict[str, Any] = {
     "id": "A1",
@@ -62,11 +64,12 @@ CASES: list[tuple[dict[str, Any] | None, str | None]] = [
     ({"at": "2026-03-07 23:59:59"}, "too_late:at"),
     ({"at": "0001-01-01 00:00:00"}, "too_late:at"),
     ({"at": "9999-12-31 23:59:59"}, "in_future:at"),
-    # The first reason in contract order wins.
+    # The first reason wins: of the columns in their order, the day, derived columns, rules.
     ({"id": None, "n": "x", "colour": "green"}, "required:id"),
     ({"n": "99", "colour": "green"}, "out_of_range:n"),
     ({"colour": "green", "note": "forbidden"}, "not_accepted:colour"),
-    ({"note": "forbidden", "at": "2026-03-11 00:00:00"}, "rule:note_allowed"),
+    ({"note": "forbidden", "at": "2026-03-11 00:00:00"}, "in_future:at"),
+    ({"price": None, "note": "forbidden"}, "required:total"),
 ]
 
 
@@ -82,45 +85,68 @@ def contract(lake: Lake) -> Contract:
     )
 
 
-def delivered(spark: SparkSession, rows: list[dict[str, Any] | None]) -> DataFrame:
-    fields = ", ".join(f"{name}: string" for name in ORDER)
-    return spark.createDataFrame(
+def found(
+    spark: SparkSession, changes: list[dict[str, Any] | None], contract: Contract
+) -> DataFrame:
+    """What becomes of rows; without fields they could not be read."""
+    size = len(changes)
+    fields = [
+        pa.array(
+            [None if change is None else (ORDER | change)[name] for change in changes], "string"
+        )
+        for name in ORDER
+    ]
+    rows = pa.RecordBatch.from_arrays(
         [
-            ("f", row, date(2026, 3, 10), f"raw {row}", values and tuple(values.values()))
-            for row, change in enumerate(rows)
-            for values in [None if change is None else ORDER | change]
+            pa.array(["f"] * size),
+            pa.array(range(size)),
+            pa.array([f"raw {row}" for row in range(size)]),
+            pa.array([change is not None for change in changes]),
+            *fields,
         ],
-        "source_file string, source_row bigint, ingest_date date, raw string, "
-        f"fields struct<{fields}>",
+        names=["source_file", "source_row", "raw", "read", *ORDER],
     )
+    given = judged(rows, contract, "Europe/London", date(2026, 3, 10), part=3)
+    types = {**JUDGED} | {column.name: column.sql_type for column in contract.delivered_columns}
+    schema = ", ".join(f"{name} {kind}" for name, kind in types.items())
+    frame = spark.range(1).coalesce(1).mapInArrow(lambda _: iter([given]), schema)
+    return with_rules(frame, contract)
 
 
 def test_every_row_passes_or_has_the_first_reason(spark: SparkSession, contract: Contract) -> None:
-    rows = judged(delivered(spark, [change for change, _ in CASES]), contract, "Europe/London")
-    found = {row.source_row: row._reason for row in rows.select("source_row", "_reason").collect()}
-    assert [(change, found[row]) for row, (change, _) in enumerate(CASES)] == CASES
+    rows = found(spark, [change for change, _ in CASES], contract)
+    why = {row.source_row: row._reason for row in rows.select("source_row", "_reason").collect()}
+    assert [(change, why[row]) for row, (change, _) in enumerate(CASES)] == CASES
 
 
-def test_refused_rows_keep_their_text_and_passing_rows_their_day(
-    spark: SparkSession, contract: Contract
-) -> None:
+def test_passing_rows_have_their_day(spark: SparkSession, contract: Contract) -> None:
     changes: list[dict[str, Any] | None] = [
         {},
         {"id": None, "note": "x"},
         {"colour": "r", "at": "2026-03-09 23:30:00"},
     ]
-    rows = judged(delivered(spark, changes), contract, "Europe/London").orderBy("source_row")
+    rows = found(spark, changes, contract).orderBy("source_row")
     assert [
-        (row.source_row, row._reason, row._raw, row.sale_date, row.colour, row.total)
+        (row._part, row._reason, row._raw, row.sale_date, row.colour, row.total)
         for row in rows.collect()
     ] == [
-        (0, None, None, date(2026, 3, 10), "red", Decimal("4.50")),
-        (1, "required:id", "raw 1", None, "red", Decimal("4.50")),
-        (2, None, None, date(2026, 3, 9), "red", Decimal("4.50")),
+        (3, None, "raw 0", date(2026, 3, 10), "red", Decimal("4.50")),
+        (3, "required:id", "raw 1", None, "red", Decimal("4.50")),
+        (3, None, "raw 2", date(2026, 3, 9), "red", Decimal("4.50")),
     ]
 
 
 def test_a_rule_that_cannot_be_told_is_broken(spark: SparkSession, contract: Contract) -> None:
     unknown = replace(contract, rules=(Rule("known", "note = 'x'", ""),))
-    rows = judged(delivered(spark, [{}, {"note": "x"}]), unknown, "Europe/London")
+    rows = found(spark, [{}, {"note": "x"}], unknown)
     assert [row._reason for row in rows.orderBy("source_row").collect()] == ["rule:known", None]
+
+
+@pytest.mark.parametrize("pattern", ["^[A-Z][0-9]$", "^(?=A)[A-Z][0-9]$"])
+def test_patterns_that_arrow_does_not_know_are_read_all_the_same(
+    spark: SparkSession, contract: Contract, pattern: str
+) -> None:
+    columns = (replace(COLUMNS[0], pattern=pattern, required=False), *COLUMNS[1:])
+    ids: list[dict[str, Any] | None] = [{"id": each} for each in ("A1", "A1\nx", "a1", None)]
+    rows = found(spark, ids, replace(contract, columns=columns)).orderBy("source_row")
+    assert [row._reason for row in rows.collect()] == [None, *["bad_pattern:id"] * 2, None]
