@@ -19,7 +19,7 @@ ALWAYS_ALLOWED = 64 << 20
 #: Bytes that no file may unpack to.
 MAX_UNPACKED = 16 << 30
 
-_PIECE = 1 << 20
+_PIECE = 1 << 22
 _OTHERS = r"\.(zip|tar|tgz|7z|rar|bz2|xz|zst|zstd|lz4|lzo|snappy|deflate|br|Z)(\.gz)?$"
 #: What archives begin with: gzip, zip, bzip2, xz, zstd, 7z.
 _ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf")
@@ -58,7 +58,7 @@ def require_agreed(files: Iterable[BronzeFile]) -> None:
 
 
 def unpacked(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
-    """The content of a gzip file, at most 1 MiB at a time.
+    """The content of a gzip file, at most 4 MiB at a time.
 
     Args:
         pieces: its bytes in order.

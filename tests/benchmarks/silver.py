@@ -68,7 +68,7 @@ def time_against_the_seed(settings: Settings) -> Result:
 
 
 def bytes_read_and_files(settings: Settings) -> Result:
-    """P4: what Spark reads, its own output included; files per business day of sales."""
+    """P4: what the job reads, its own output included; files per business day of sales."""
     done = runs(settings)
     surplus = {
         day: len(sizes)
@@ -77,7 +77,7 @@ def bytes_read_and_files(settings: Settings) -> Result:
     }
     seed = median(_figure(done.seed, "read")) / done.drop.bytes
     return Result(
-        says=f"bytes that Spark reads / input bytes (the seed's job: {seed:.2f})",
+        says=f"bytes that the job reads / input bytes (the seed's job: {seed:.2f})",
         value=median(_figure(done.ours, "read")) / done.drop.bytes,
         goal=1.05,
         also={"files per day = ceil(bytes / 128 MiB)": not surplus},
